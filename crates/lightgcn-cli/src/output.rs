@@ -89,8 +89,8 @@ mod tests {
 
     #[test]
     fn causes_are_printed_once() {
-        let fault = std::io::Error::other("the disk is full");
-        let error = Err::<(), _>(fault).context("x: the disk is full; free space");
+        let full = std::io::Error::other("the disk is full");
+        let error = Err::<(), _>(full).context("x: the disk is full; free space");
         let error = error.context("saving").unwrap_err();
         assert_eq!(
             whole_text(&error),

@@ -54,7 +54,7 @@ fn a_model_is_retrained_and_published_with_its_run() {
     let told = work.json(&["retrain", "shop.model", "new", "--margin", "0.9"]);
     assert_eq!(told["published"], json!(true), "{told}");
     assert_eq!(told["adam_carried_over"], json!(true));
-    assert_eq!(told["faults"], json!([]));
+    assert_eq!(told["issues"], json!([]));
     assert_ne!(told["version"], told["previous_version"]);
     for part in [
         "known_users",
@@ -203,8 +203,8 @@ fn a_model_that_falls_is_not_published() {
     assert_eq!(run.status.code(), Some(3), "{}{}", run.stdout, run.stderr);
     let told: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
     assert_eq!(told["published"], json!(false));
-    let fault = told["faults"][0].as_str().unwrap();
-    assert!(fault.contains("@20"), "{fault}");
+    let issue = told["issues"][0].as_str().unwrap();
+    assert!(issue.contains("@20"), "{issue}");
     assert_eq!(work.files("shop.model"), before);
     assert!(work.path("shop.model.run.next/run.jsonl").is_file());
     assert!(work.path("shop.model.run/run.jsonl").is_file());

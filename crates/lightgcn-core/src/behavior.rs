@@ -135,57 +135,57 @@ impl BehaviorWeightsConfig {
     /// Checks the whole table.
     ///
     /// # Errors
-    /// [`CoreError::BehaviorWeights`] with every fault found.
+    /// [`CoreError::BehaviorWeights`] with every issue found.
     pub fn check(self) -> Result<BehaviorWeights, CoreError> {
-        let mut faults = Vec::new();
+        let mut issues = Vec::new();
         if self.behaviors.is_empty() {
-            faults.push("no behaviors are listed; give at least one".to_owned());
+            issues.push("no behaviors are listed; give at least one".to_owned());
         }
         if self.behaviors.len() > 255 {
-            faults.push(format!(
+            issues.push(format!(
                 "{} behaviors are listed; at most 255",
                 self.behaviors.len()
             ));
         }
         for (n, b) in self.behaviors.iter().enumerate() {
             if b.name.is_empty() {
-                faults.push(format!("behavior number {n} has an empty name"));
+                issues.push(format!("behavior number {n} has an empty name"));
             }
             if self.behaviors[..n].iter().any(|other| other.name == b.name) {
-                faults.push(format!("behavior {:?} is listed twice", b.name));
+                issues.push(format!("behavior {:?} is listed twice", b.name));
             }
             if !b.weight.is_finite() {
-                faults.push(format!(
+                issues.push(format!(
                     "behavior {:?} has weight {}; give a finite number",
                     b.name, b.weight
                 ));
             }
             if b.cap.is_some_and(|cap| !(cap.is_finite() && cap > 0.0)) {
-                faults.push(format!(
+                issues.push(format!(
                     "the cap of behavior {:?} must be positive and finite",
                     b.name
                 ));
             }
         }
         if !self.behaviors.is_empty() && !self.behaviors.iter().any(|b| b.target) {
-            faults.push("no behavior is the target; mark one with target = true".to_owned());
+            issues.push("no behavior is the target; mark one with target = true".to_owned());
         }
         let positive = |x: f64| x.is_finite() && x > 0.0;
         if self.floor.is_some_and(|x| !positive(x)) {
-            faults.push("floor must be positive and finite".to_owned());
+            issues.push("floor must be positive and finite".to_owned());
         }
         if self.ceiling.is_some_and(|c| {
             !(positive(c.above) && positive(c.with_target) && positive(c.without_target))
         }) {
-            faults.push("the three numbers of ceiling must be positive and finite".to_owned());
+            issues.push("the three numbers of ceiling must be positive and finite".to_owned());
         }
         if self.half_life_days.is_some_and(|x| !positive(x)) {
-            faults.push("half_life_days must be positive and finite".to_owned());
+            issues.push("half_life_days must be positive and finite".to_owned());
         }
-        if faults.is_empty() {
+        if issues.is_empty() {
             Ok(BehaviorWeights { config: self })
         } else {
-            Err(CoreError::BehaviorWeights { faults })
+            Err(CoreError::BehaviorWeights { issues })
         }
     }
 }
@@ -304,16 +304,16 @@ mod tests {
     }
 
     #[test]
-    fn every_fault_is_listed() {
+    fn every_issue_is_listed() {
         let mut config = BehaviorWeightsConfig::shop_log();
         config.behaviors[0].weight = f64::NAN;
         config.behaviors[1].name = "view".to_owned();
         config.behaviors[3].target = false;
         config.floor = Some(0.0);
         config.half_life_days = Some(f64::INFINITY);
-        let Err(CoreError::BehaviorWeights { faults }) = config.check() else {
+        let Err(CoreError::BehaviorWeights { issues }) = config.check() else {
             panic!("the table must be refused");
         };
-        assert_eq!(faults.len(), 5, "{faults:?}");
+        assert_eq!(issues.len(), 5, "{issues:?}");
     }
 }

@@ -30,11 +30,11 @@ pub enum CoreError {
         /// What is inconsistent.
         detail: String,
     },
-    /// The table of behaviors is invalid; lists every fault.
-    #[error("the behavior weights are invalid: {}", faults.join("; "))]
+    /// The table of behaviors is invalid; lists every issue.
+    #[error("the behavior weights are invalid: {}", issues.join("; "))]
     BehaviorWeights {
-        /// Every fault found, each a sentence that says how to fix it.
-        faults: Vec<String>,
+        /// Every issue found, each a sentence that says how to fix it.
+        issues: Vec<String>,
     },
     /// A pair's weight is not a positive, finite number.
     #[error(

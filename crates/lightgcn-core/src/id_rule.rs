@@ -46,7 +46,7 @@ const NO_IDS: [&str; 7] = [
 /// Why a text is not a valid id. Its message completes a sentence after "it" or "which".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
-pub enum IdFault {
+pub enum IdIssue {
     /// It is empty or blank.
     #[error("is empty")]
     Empty,
@@ -78,31 +78,31 @@ pub enum IdFault {
 /// UUID of zeros and the like, nor punctuation alone, such as `-` or `?`. O(length).
 ///
 /// ```
-/// use lightgcn_core::{IdFault, check_id};
+/// use lightgcn_core::{IdIssue, check_id};
 ///
 /// assert_eq!(check_id("ann@example.com"), Ok(()));
-/// assert_eq!(check_id("NULL"), Err(IdFault::NoValue));
-/// assert_eq!(check_id("7\r"), Err(IdFault::Control { character: '\r' }));
+/// assert_eq!(check_id("NULL"), Err(IdIssue::NoValue));
+/// assert_eq!(check_id("7\r"), Err(IdIssue::Control { character: '\r' }));
 /// ```
 ///
 /// # Errors
-/// The first [`IdFault`].
+/// The first [`IdIssue`].
 #[inline]
-pub fn check_id(id: &str) -> Result<(), IdFault> {
+pub fn check_id(id: &str) -> Result<(), IdIssue> {
     let bytes = id.as_bytes();
     // Almost all ids are short numbers.
     if (1..=20).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_digit) {
         return Ok(());
     }
     if let Some(character) = id.chars().find(|c| c.is_control()) {
-        return Err(IdFault::Control { character });
+        return Err(IdIssue::Control { character });
     }
     if bytes.len() > MAX_ID_BYTES {
-        return Err(IdFault::TooLong { bytes: bytes.len() });
+        return Err(IdIssue::TooLong { bytes: bytes.len() });
     }
     let text = id.trim();
     if text.is_empty() {
-        return Err(IdFault::Empty);
+        return Err(IdIssue::Empty);
     }
     // U+2028 is a blank too, so look before it is trimmed.
     let spaceless = id.trim_matches(' ');
@@ -112,11 +112,11 @@ pub fn check_id(id: &str) -> Result<(), IdFault> {
         .into_iter()
         .chain(spaceless.chars().next_back());
     if let Some(character) = ends.find(|&c| is_invisible(c)) {
-        return Err(IdFault::Invisible { character });
+        return Err(IdIssue::Invisible { character });
     }
     let is_no_id = NO_IDS.iter().any(|no| no.eq_ignore_ascii_case(text));
     match is_no_id || is_no_value(text) || text.bytes().all(|c| c.is_ascii_punctuation()) {
-        true => Err(IdFault::NoValue),
+        true => Err(IdIssue::NoValue),
         false => Ok(()),
     }
 }
@@ -185,14 +185,14 @@ mod tests {
             "00000000-0000-0000-0000-000000000000",
             "***",
         ] {
-            assert_eq!(check_id(id), Err(IdFault::NoValue), "{id}");
+            assert_eq!(check_id(id), Err(IdIssue::NoValue), "{id}");
         }
         for id in ["", " ", "\u{a0}"] {
-            assert_eq!(check_id(id), Err(IdFault::Empty), "{id:?}");
+            assert_eq!(check_id(id), Err(IdIssue::Empty), "{id:?}");
         }
         for character in ['\r', '\0', '\t', '\u{7f}', '\u{85}'] {
             let id = format!("7{character}");
-            assert_eq!(check_id(&id), Err(IdFault::Control { character }));
+            assert_eq!(check_id(&id), Err(IdIssue::Control { character }));
         }
         for character in ['\u{feff}', '\u{200b}', '\u{2060}', '\u{ad}'] {
             for id in [
@@ -202,19 +202,19 @@ mod tests {
             ] {
                 assert_eq!(
                     check_id(&id),
-                    Err(IdFault::Invisible { character }),
+                    Err(IdIssue::Invisible { character }),
                     "{id:?}"
                 );
             }
         }
         assert_eq!(
             check_id("7\u{2028}"),
-            Err(IdFault::Invisible {
+            Err(IdIssue::Invisible {
                 character: '\u{2028}'
             })
         );
         let long = "9".repeat(MAX_ID_BYTES + 1);
-        assert_eq!(check_id(&long), Err(IdFault::TooLong { bytes: 257 }));
+        assert_eq!(check_id(&long), Err(IdIssue::TooLong { bytes: 257 }));
         // Bytes count, not characters.
         assert!(check_id(&"ü".repeat(129)).is_err());
     }

@@ -247,22 +247,22 @@ impl InteractionsBuilder {
         targets: &[T],
     ) -> Result<Self, CoreError> {
         let behaviors: Vec<String> = behaviors.iter().map(|b| b.as_ref().to_owned()).collect();
-        let mut faults = Vec::new();
+        let mut issues = Vec::new();
         for (n, name) in behaviors.iter().enumerate() {
             if behaviors[..n].contains(name) {
-                faults.push(format!("behavior {name:?} is listed twice"));
+                issues.push(format!("behavior {name:?} is listed twice"));
             }
         }
         for target in targets {
             if !behaviors.iter().any(|b| b == target.as_ref()) {
-                faults.push(format!("target {:?} is not a behavior", target.as_ref()));
+                issues.push(format!("target {:?} is not a behavior", target.as_ref()));
             }
         }
         if targets.is_empty() {
-            faults.push("no behavior is the target".to_owned());
+            issues.push("no behavior is the target".to_owned());
         }
-        if !faults.is_empty() {
-            return Err(CoreError::BehaviorWeights { faults });
+        if !issues.is_empty() {
+            return Err(CoreError::BehaviorWeights { issues });
         }
         let is_target = behaviors
             .iter()

@@ -54,14 +54,14 @@ pub use catalogue::Catalogue;
 pub use dataset::Dataset;
 pub use error::CoreError;
 pub use id::{EntityId, ItemId, NodeId, UserId};
-pub use id_rule::{IdFault, MAX_ID_BYTES, check_id, is_invisible, is_no_value};
+pub use id_rule::{IdIssue, MAX_ID_BYTES, check_id, is_invisible, is_no_value};
 pub use interactions::{Interaction, Interactions, InteractionsBuilder};
 pub use item_details::ItemDetails;
 pub use knowledge::{Knowledge, Triple};
 pub use label_column::LabelColumn;
 pub use lineage::{InputFile, Lineage, StageReport, TimeSpan};
 pub use listing_rule::{
-    MAX_TITLE_CHARS, MAX_URL_BYTES, TitleFault, UrlFault, check_title, check_url,
+    MAX_TITLE_CHARS, MAX_URL_BYTES, TitleIssue, UrlIssue, check_title, check_url,
 };
 pub use listings::Listings;
 pub use pair_event::PairEvent;

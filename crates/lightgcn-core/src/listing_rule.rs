@@ -12,7 +12,7 @@ pub const MAX_URL_BYTES: usize = 2048;
 /// Why a text is not a title. Its message completes a sentence after "it" or "which".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
-pub enum TitleFault {
+pub enum TitleIssue {
     /// It has a control character, such as a line end.
     #[error("contains a control character ({character:?})")]
     Control {
@@ -25,7 +25,7 @@ pub enum TitleFault {
 /// "it" or "which".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
-pub enum UrlFault {
+pub enum UrlIssue {
     /// It does not start with `http://` or `https://`.
     #[error("does not start with http:// or https://")]
     Scheme,
@@ -56,14 +56,14 @@ pub enum UrlFault {
 /// assert_eq!(check_title(" Desk lamp ")?.as_deref(), Some("Desk lamp"));
 /// assert_eq!(check_title("NULL")?, None);
 /// assert!(check_title("two\nlines").is_err());
-/// # Ok::<(), lightgcn_core::TitleFault>(())
+/// # Ok::<(), lightgcn_core::TitleIssue>(())
 /// ```
 ///
 /// # Errors
-/// [`TitleFault`] for a title with a control character.
-pub fn check_title(text: &str) -> Result<Option<Cow<'_, str>>, TitleFault> {
+/// [`TitleIssue`] for a title with a control character.
+pub fn check_title(text: &str) -> Result<Option<Cow<'_, str>>, TitleIssue> {
     if let Some(character) = text.chars().find(|c| c.is_control()) {
-        return Err(TitleFault::Control { character });
+        return Err(TitleIssue::Control { character });
     }
     let text = text.trim();
     if text.is_empty() || is_no_value(text) {
@@ -83,31 +83,31 @@ pub fn check_title(text: &str) -> Result<Option<Cow<'_, str>>, TitleFault> {
 /// O(length).
 ///
 /// ```
-/// use lightgcn_core::{UrlFault, check_url};
+/// use lightgcn_core::{UrlIssue, check_url};
 ///
 /// assert_eq!(check_url("https://shop.example/lamp?size=2"), Ok(()));
-/// assert_eq!(check_url("javascript:alert(1)"), Err(UrlFault::Scheme));
+/// assert_eq!(check_url("javascript:alert(1)"), Err(UrlIssue::Scheme));
 /// ```
 ///
 /// # Errors
-/// The first [`UrlFault`].
-pub fn check_url(text: &str) -> Result<(), UrlFault> {
+/// The first [`UrlIssue`].
+pub fn check_url(text: &str) -> Result<(), UrlIssue> {
     if text.len() > MAX_URL_BYTES {
-        return Err(UrlFault::TooLong { bytes: text.len() });
+        return Err(UrlIssue::TooLong { bytes: text.len() });
     }
     let rest = ["https://", "http://"].into_iter().find_map(|scheme| {
         let (head, rest) = text.split_at_checked(scheme.len())?;
         head.eq_ignore_ascii_case(scheme).then_some(rest)
     });
-    let rest = rest.ok_or(UrlFault::Scheme)?;
+    let rest = rest.ok_or(UrlIssue::Scheme)?;
     let is_wrong = |c: &char| c.is_control() || c.is_whitespace() || r#""<>\^`{|}"#.contains(*c);
     if let Some(character) = rest.chars().find(is_wrong) {
-        return Err(UrlFault::Character { character });
+        return Err(UrlIssue::Character { character });
     }
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let host = authority.rsplit('@').next().unwrap_or_default();
     match host.is_empty() || host.starts_with(':') {
-        true => Err(UrlFault::Host),
+        true => Err(UrlIssue::Host),
         false => Ok(()),
     }
 }
@@ -126,7 +126,7 @@ mod tests {
         );
         for character in ['\n', '\t', '\0', '\u{85}'] {
             let title = format!("a{character}b");
-            assert_eq!(check_title(&title), Err(TitleFault::Control { character }));
+            assert_eq!(check_title(&title), Err(TitleIssue::Control { character }));
         }
         let longest = "é".repeat(MAX_TITLE_CHARS);
         assert_eq!(check_title(&longest).unwrap().unwrap(), longest);
@@ -156,7 +156,7 @@ mod tests {
             " https://a",
             "ü",
         ] {
-            assert_eq!(check_url(url), Err(UrlFault::Scheme), "{url}");
+            assert_eq!(check_url(url), Err(UrlIssue::Scheme), "{url}");
         }
         for url in [
             "https://",
@@ -165,13 +165,13 @@ mod tests {
             "http://:80",
             "http://user@/x",
         ] {
-            assert_eq!(check_url(url), Err(UrlFault::Host), "{url}");
+            assert_eq!(check_url(url), Err(UrlIssue::Host), "{url}");
         }
         for character in [' ', '\n', '"', '<', '\\', '`', '\u{a0}'] {
             let url = format!("https://a/{character}");
-            assert_eq!(check_url(&url), Err(UrlFault::Character { character }));
+            assert_eq!(check_url(&url), Err(UrlIssue::Character { character }));
         }
         let long = format!("https://a/{}", "x".repeat(MAX_URL_BYTES));
-        assert_eq!(check_url(&long), Err(UrlFault::TooLong { bytes: 2058 }));
+        assert_eq!(check_url(&long), Err(UrlIssue::TooLong { bytes: 2058 }));
     }
 }

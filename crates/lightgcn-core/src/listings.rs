@@ -70,7 +70,7 @@ impl Listings {
     /// Checks the columns of `n_items` items: their lengths, and that titles and addresses are valid. O(items + text).
     ///
     /// # Errors
-    /// [`CoreError::Damaged`] with the first fault.
+    /// [`CoreError::Damaged`] with the first issue.
     pub fn check(&self, n_items: usize) -> Result<(), CoreError> {
         let damaged = |detail: String| CoreError::Damaged {
             what: "catalogue",
@@ -93,8 +93,8 @@ impl Listings {
             return Err(damaged(format!("{title:?} is not a valid title")));
         }
         for url in self.image_url.labels().iter().chain(self.page_url.labels()) {
-            check_url(url).map_err(|fault| {
-                damaged(format!("{url:?} is not a valid web address: it {fault}"))
+            check_url(url).map_err(|issue| {
+                damaged(format!("{url:?} is not a valid web address: it {issue}"))
             })?;
         }
         Ok(())

@@ -1,6 +1,6 @@
 //! The errors of this crate.
 
-use lightgcn_core::{CoreError, IdFault};
+use lightgcn_core::{CoreError, IdIssue};
 use std::io;
 use std::path::PathBuf;
 use thiserror::Error;
@@ -322,7 +322,7 @@ pub enum DataError {
     },
     /// No target comes after the second that a split without a test part begins at, as in a night without purchases.
     #[error(
-        "nothing was bought after {after}, {last} being the last time; add newer logs, or try again later"
+        "nothing was bought after {after} (the log ends at {last}); add newer logs, or try again later"
     )]
     NothingAfter {
         /// The last second before the held-out part.
@@ -343,7 +343,7 @@ pub enum DataError {
     },
     /// An id in a pair file is invalid.
     #[error(
-        "{}, line {line}: {id:?} is not a valid id: it {fault}; fix the line",
+        "{}, line {line}: {id:?} is not a valid id: it {issue}; fix the line",
         shown_path(path)
     )]
     PairId {
@@ -354,11 +354,11 @@ pub enum DataError {
         /// The id, cut if it is long.
         id: String,
         /// What is wrong with it.
-        fault: IdFault,
+        issue: IdIssue,
     },
     /// A file given as a pair file has another format.
     #[error(
-        "{} is not a pair file (`user item item ...`): line {line} is of {looks}; {advice}",
+        "{} is not a pair file (`user item item ...`): line {line} looks like {looks}; {advice}",
         shown_path(path)
     )]
     NotPairs {
@@ -481,9 +481,8 @@ mod tests {
 
     #[test]
     fn standard_input_is_named() {
-        let empty = |path: &str| DataError::EmptyFile { path: path.into() }.to_string();
-        assert!(empty("-").starts_with("standard input is empty"));
-        assert!(empty("a/-").starts_with("a/- is empty"));
+        let empty = |path: &str| DataError::EmptyFile { path: path.into() };
+        insta::assert_snapshot!(format!("{}\n{}", empty("-"), empty("a/-")));
     }
 
     #[test]

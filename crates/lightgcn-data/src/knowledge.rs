@@ -89,9 +89,9 @@ impl Reading {
                 form = named;
             } else if !text.trim().is_empty() {
                 is_empty = false;
-                self.line(form, &fields).map_err(|fault| match fault {
-                    Fault::Issue(issue) => at(issue),
-                    Fault::Other(error) => error,
+                self.line(form, &fields).map_err(|error| match error {
+                    LineError::Issue(issue) => at(issue),
+                    LineError::Other(error) => error,
                 })?;
             }
         }
@@ -104,7 +104,7 @@ impl Reading {
         Ok(())
     }
 
-    fn line(&mut self, form: Form, fields: &[&str]) -> Result<(), Fault> {
+    fn line(&mut self, form: Form, fields: &[&str]) -> Result<(), LineError> {
         match (form, fields) {
             (Form::Links, [item, entity]) => {
                 check([("item", item), ("entity", entity)])?;
@@ -217,18 +217,18 @@ enum Node<'a> {
 }
 
 /// An issue of the line, or another error.
-enum Fault {
+enum LineError {
     Issue(TripleIssue),
     Other(DataError),
 }
 
-impl From<TripleIssue> for Fault {
+impl From<TripleIssue> for LineError {
     fn from(issue: TripleIssue) -> Self {
         Self::Issue(issue)
     }
 }
 
-impl From<DataError> for Fault {
+impl From<DataError> for LineError {
     fn from(error: DataError) -> Self {
         Self::Other(error)
     }
@@ -247,10 +247,10 @@ fn header(fields: &[&str]) -> Option<Form> {
 
 fn check<const N: usize>(names: [(&'static str, &str); N]) -> Result<(), TripleIssue> {
     for (field, value) in names {
-        check_id(value).map_err(|fault| TripleIssue::Name {
+        check_id(value).map_err(|issue| TripleIssue::Name {
             field,
             value: shorten(value).into(),
-            fault,
+            issue,
         })?;
     }
     Ok(())

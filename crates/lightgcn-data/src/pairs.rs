@@ -358,16 +358,16 @@ impl PairFile {
         }
         shape.add(number, text);
         let path = &self.path;
-        let pair_id = |id: &str, fault| DataError::PairId {
+        let pair_id = |id: &str, issue| DataError::PairId {
             path: path.clone(),
             line: number,
             id: shorten(id).into(),
-            fault,
+            issue,
         };
-        check_id(user).map_err(|fault| pair_id(user, fault))?;
+        check_id(user).map_err(|issue| pair_id(user, issue))?;
         let user = raw.users.insert(user)?;
         for item in ids {
-            check_id(item).map_err(|fault| pair_id(item, fault))?;
+            check_id(item).map_err(|issue| pair_id(item, issue))?;
             let pair = (user.0, raw.items.insert(item)?.0);
             let position = self.pairs.len() as u32;
             if *self.positions.entry(pair).or_insert(position) == position {

@@ -91,7 +91,7 @@ impl PrepareConfig {
                 issues.extend(self.format.issues(&behaviors));
                 Some(behaviors)
             }
-            Err(CoreError::BehaviorWeights { faults: found }) => {
+            Err(CoreError::BehaviorWeights { issues: found }) => {
                 issues.extend(found);
                 None
             }

@@ -83,7 +83,7 @@ impl TimeUnit {
 /// Why a text is not a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
-pub enum TimeFault {
+pub enum TimeIssue {
     /// It matches no known format, or there is no such date.
     #[error("not a valid time")]
     Invalid,
@@ -134,25 +134,25 @@ pub fn parse(text: &[u8]) -> Option<i64> {
 /// Julian and others).
 ///
 /// # Errors
-/// [`TimeFault`].
+/// [`TimeIssue`].
 #[inline]
-pub fn parse_with(text: &[u8], unit: TimeUnit, now: i64) -> Result<i64, TimeFault> {
+pub fn parse_with(text: &[u8], unit: TimeUnit, now: i64) -> Result<i64, TimeIssue> {
     if let Some(seconds) = parse_shop(text) {
         return Ok(seconds);
     }
-    let text = std::str::from_utf8(text).map_err(|_| TimeFault::Invalid)?;
+    let text = std::str::from_utf8(text).map_err(|_| TimeIssue::Invalid)?;
     let seconds = match Number::split(text) {
         Some(number) => number.seconds(unit, now)?,
-        None => parse_other(text).ok_or(TimeFault::Invalid)?,
+        None => parse_other(text).ok_or(TimeIssue::Invalid)?,
     };
     check_range(seconds)
 }
 
 /// Rejects times outside the years 0 to 9999.
-pub(crate) fn check_range(seconds: i64) -> Result<i64, TimeFault> {
+pub(crate) fn check_range(seconds: i64) -> Result<i64, TimeIssue> {
     match RANGE.contains(&seconds) {
         true => Ok(seconds),
-        false => Err(TimeFault::Invalid),
+        false => Err(TimeIssue::Invalid),
     }
 }
 
@@ -255,7 +255,7 @@ impl<'t> Number<'t> {
         })
     }
 
-    fn seconds(&self, unit: TimeUnit, now: i64) -> Result<i64, TimeFault> {
+    fn seconds(&self, unit: TimeUnit, now: i64) -> Result<i64, TimeIssue> {
         let number = self.whole.parse::<i64>().ok();
         let seconds = number.map(|number| {
             let below = self.negative && self.fraction.bytes().any(|c| c != b'0');
@@ -265,16 +265,16 @@ impl<'t> Number<'t> {
         let is_sane = seconds.is_some_and(|s| (SHOPS_FROM..=future_from(now)).contains(&s));
         let padded = self.whole.len() >= 6 && self.whole.starts_with('0');
         if unit == TimeUnit::Auto && padded {
-            return Err(TimeFault::Calendar);
+            return Err(TimeIssue::Calendar);
         }
         if unit == TimeUnit::Auto && !self.negative && !is_sane {
             let next_year = now.div_euclid(DAY) + 366;
             if self.is_calendar(next_year) {
-                return Err(TimeFault::Calendar);
+                return Err(TimeIssue::Calendar);
             }
             let days = SHOPS_FROM / DAY..=next_year;
             if number.is_some_and(|n| DAY_COUNTS.iter().any(|zero| days.contains(&(n - zero)))) {
-                return Err(TimeFault::DayCount);
+                return Err(TimeIssue::DayCount);
             }
             let is_other = |n: i64| {
                 let mut epochs = OTHER_EPOCHS.iter();
@@ -283,10 +283,10 @@ impl<'t> Number<'t> {
                 })
             };
             if number.is_some_and(is_other) {
-                return Err(TimeFault::Epoch);
+                return Err(TimeIssue::Epoch);
             }
         }
-        seconds.ok_or(TimeFault::Invalid)
+        seconds.ok_or(TimeIssue::Invalid)
     }
 
     /// Whether the number reads as a calendar time up to `next_year`, a day since 1970.

@@ -200,10 +200,10 @@ impl TrainingSize {
     ///
     /// [`MemoryError`] with the largest dimension that would fit.
     pub fn check(&self, device: &DeviceMemory) -> Result<(), MemoryError> {
-        let Some(mut error) = self.fault(device) else {
+        let Some(mut error) = self.exceeded(device) else {
             return Ok(());
         };
-        let fitting = self.fitting_dim(|size| size.fault(device).is_none());
+        let fitting = self.fitting_dim(|size| size.exceeded(device).is_none());
         if let MemoryError::Total { fitting_dim, .. } | MemoryError::Buffer { fitting_dim, .. } =
             &mut error
         {
@@ -249,7 +249,7 @@ impl TrainingSize {
         (low > 0).then_some(low)
     }
 
-    fn fault(&self, device: &DeviceMemory) -> Option<MemoryError> {
+    fn exceeded(&self, device: &DeviceMemory) -> Option<MemoryError> {
         let (needed, available) = (self.largest_buffer(), device.largest_buffer);
         if needed > available {
             return Some(MemoryError::Buffer {

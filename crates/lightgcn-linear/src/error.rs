@@ -6,13 +6,13 @@ use thiserror::Error;
 #[derive(Debug, Clone, PartialEq, Error)]
 #[non_exhaustive]
 pub enum LinearError {
-    /// The configuration is invalid; lists every fault.
-    #[error("the configuration of {model} is invalid: {}", faults.join("; "))]
+    /// The configuration is invalid; lists every issue.
+    #[error("the configuration of {model} is invalid: {}", issues.join("; "))]
     Config {
         /// The model.
         model: &'static str,
-        /// Every fault found, each a sentence that says how to fix it.
-        faults: Vec<String>,
+        /// Every issue found, each a sentence that says how to fix it.
+        issues: Vec<String>,
     },
     /// An unknown name of a model.
     #[error("unknown filter {given:?}; use one of {}", known.join(", "))]

@@ -33,22 +33,22 @@ impl<'a> History<'a> {
     /// [`LinearError::History`] if the items do not ascend, there is not one weight per
     /// item, or a weight is not positive and finite.
     pub fn new(items: &'a [ItemId], weights: &'a [f32]) -> Result<Self, LinearError> {
-        let fault = |detail| Err(LinearError::History { detail });
+        let invalid = |detail| Err(LinearError::History { detail });
         if items.len() != weights.len() {
-            return fault(format!(
+            return invalid(format!(
                 "it has {} items and {} weights; give one weight per item",
                 items.len(),
                 weights.len()
             ));
         }
         if let Some(pair) = items.windows(2).find(|pair| pair[0] >= pair[1]) {
-            return fault(format!(
+            return invalid(format!(
                 "item row {} comes before {}; sort the items and keep each once",
                 pair[0], pair[1]
             ));
         }
         if let Some(n) = weights.iter().position(|w| !(w.is_finite() && *w > 0.0)) {
-            return fault(format!(
+            return invalid(format!(
                 "item row {} has weight {}; weights must be positive and finite",
                 items[n], weights[n]
             ));

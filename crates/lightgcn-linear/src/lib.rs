@@ -21,7 +21,7 @@
 //! [`ItemToItem`], either scores any history. [`SessionKnn`] scores a user's latest session by
 //! similar ones (STAN, Garg et al., SIGIR 2019).
 //!
-//! A configuration is a plain struct with `check`, which lists every fault, and `fit`, which takes
+//! A configuration is a plain struct with `check`, which lists every issue, and `fit`, which takes
 //! the training part only. [`PairWeights`] says whether pairs count by their weights (as everywhere
 //! in this library), equally, or only if bought. A fitted model is a [`LinearModel`]; histories
 //! come from the training part ([`Histories`]) or from anywhere ([`History::new`]).
@@ -47,8 +47,8 @@
 //! assert!(scores[1] > scores[2] && scores[2] > 0.0);
 //! assert_eq!(scores[3], 0.0);
 //!
-//! let faults = Rp3BetaConfig { alpha: -1.0, ..Default::default() }.check().unwrap_err();
-//! assert!(faults.to_string().contains("alpha is -1"));
+//! let issues = Rp3BetaConfig { alpha: -1.0, ..Default::default() }.check().unwrap_err();
+//! assert!(issues.to_string().contains("alpha is -1"));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!

@@ -68,7 +68,7 @@ const MAX_VALUES: usize = 1 << 31;
 /// ```
 ///
 /// # Errors
-/// [`MetricsError::Sample`] with every fault: no values or more than 2^31, a value that is not
+/// [`MetricsError::Sample`] with every issue: no values or more than 2^31, a value that is not
 /// finite, a confidence outside (0, 1), or no resamples or more than 2^31.
 pub fn bootstrap_interval(
     values: &[f64],
@@ -101,42 +101,42 @@ pub(crate) fn intervals(
 }
 
 fn check(columns: &[&[f64]], options: &IntervalOptions) -> Result<(), MetricsError> {
-    let mut faults = Vec::new();
+    let mut issues = Vec::new();
     for column in columns {
-        faults.extend(value_faults(column));
+        issues.extend(value_issues(column));
     }
-    faults.extend(confidence_fault(options.confidence));
-    faults.extend(count_fault("resamples", options.resamples));
-    if faults.is_empty() {
+    issues.extend(confidence_issue(options.confidence));
+    issues.extend(count_issue("resamples", options.resamples));
+    if issues.is_empty() {
         Ok(())
     } else {
-        Err(MetricsError::Sample { faults })
+        Err(MetricsError::Sample { issues })
     }
 }
 
-pub(crate) fn value_faults(values: &[f64]) -> Vec<String> {
-    let mut faults = Vec::new();
+pub(crate) fn value_issues(values: &[f64]) -> Vec<String> {
+    let mut issues = Vec::new();
     if values.is_empty() {
-        faults.push("there are no values; give one per user".to_owned());
+        issues.push("there are no values; give one per user".to_owned());
     }
     if values.len() > MAX_VALUES {
-        faults.push(format!("{} values are more than 2^31", values.len()));
+        issues.push(format!("{} values are more than 2^31", values.len()));
     }
     if let Some(place) = values.iter().position(|value| !value.is_finite()) {
-        faults.push(format!(
+        issues.push(format!(
             "value {place} is {}; every value must be finite",
             values[place]
         ));
     }
-    faults
+    issues
 }
 
-pub(crate) fn confidence_fault(confidence: f64) -> Option<String> {
+pub(crate) fn confidence_issue(confidence: f64) -> Option<String> {
     let usable = confidence > 0.0 && confidence < 1.0;
     (!usable).then(|| format!("the confidence {confidence} is not between 0 and 1; try 0.95"))
 }
 
-pub(crate) fn count_fault(what: &str, count: usize) -> Option<String> {
+pub(crate) fn count_issue(what: &str, count: usize) -> Option<String> {
     let usable = (1..=MAX_VALUES).contains(&count);
     (!usable).then(|| format!("{count} {what} were requested; give between 1 and 2^31"))
 }
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn every_fault_is_named() {
+    fn every_issue_is_named() {
         let error = bootstrap_interval(&[0.0, f64::NAN], 1.0, 0, 0).unwrap_err();
         let text = error.to_string();
         for part in ["value 1 is NaN", "confidence 1", "0 resamples"] {

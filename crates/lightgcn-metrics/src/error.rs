@@ -6,13 +6,13 @@ use thiserror::Error;
 #[derive(Debug, Clone, PartialEq, Error)]
 #[non_exhaustive]
 pub enum MetricsError {
-    /// The list of cutoffs K is invalid; lists every fault.
-    #[error("the cutoffs {given:?} are invalid: {}", faults.join("; "))]
+    /// The list of cutoffs K is invalid; lists every issue.
+    #[error("the cutoffs {given:?} are invalid: {}", issues.join("; "))]
     Cutoffs {
         /// The cutoffs as given.
         given: Vec<usize>,
-        /// Every fault found, and how to fix it.
-        faults: Vec<String>,
+        /// Every issue found, and how to fix it.
+        issues: Vec<String>,
     },
     /// The catalogue is empty or too large to number.
     #[error(
@@ -51,11 +51,11 @@ pub enum MetricsError {
         /// What does not fit, and how to fix it.
         detail: String,
     },
-    /// A sample for an interval or a test is invalid; lists every fault.
-    #[error("the interval or test cannot be computed: {}", faults.join("; "))]
+    /// A sample for an interval or a test is invalid; lists every issue.
+    #[error("the interval or test cannot be computed: {}", issues.join("; "))]
     Sample {
-        /// Every fault found, and how to fix it.
-        faults: Vec<String>,
+        /// Every issue found, and how to fix it.
+        issues: Vec<String>,
     },
     /// Two reports do not evaluate the same users.
     #[error(

@@ -33,16 +33,16 @@ impl RankingEvaluator {
     /// [`MetricsError::Cutoffs`] if there is no cutoff or one is 0, [`MetricsError::Catalogue`] if
     /// there is no item or there are more than 2^32 − 1.
     pub fn new(ks: &[usize], n_items: usize) -> Result<Self, MetricsError> {
-        let mut faults = Vec::new();
+        let mut issues = Vec::new();
         if ks.is_empty() {
-            faults.push("there are none; give at least one, such as 20".to_owned());
+            issues.push("there are none; give at least one, such as 20".to_owned());
         }
         if ks.contains(&0) {
-            faults.push("K = 0 is an empty list; K must be at least 1".to_owned());
+            issues.push("K = 0 is an empty list; K must be at least 1".to_owned());
         }
-        if !faults.is_empty() {
+        if !issues.is_empty() {
             let given = ks.to_vec();
-            return Err(MetricsError::Cutoffs { given, faults });
+            return Err(MetricsError::Cutoffs { given, issues });
         }
         if n_items == 0 || u32::try_from(n_items).is_err() {
             return Err(MetricsError::Catalogue { n_items });
@@ -66,9 +66,9 @@ impl RankingEvaluator {
     /// # Errors
     /// [`MetricsError::Popularity`] if there is not one number per item, or all are 0.
     pub fn with_popularity(mut self, popularity: &[u64]) -> Result<Self, MetricsError> {
-        let fault = |detail| Err(MetricsError::Popularity { detail });
+        let invalid = |detail| Err(MetricsError::Popularity { detail });
         if popularity.len() != self.n_items {
-            return fault(format!(
+            return invalid(format!(
                 "there are {} numbers for {} items; give one per item",
                 popularity.len(),
                 self.n_items
@@ -79,10 +79,10 @@ impl RankingEvaluator {
             .try_fold(0u64, |total, &n| total.checked_add(n));
         match total {
             Some(0) => {
-                return fault("no item has any users; count training pairs".to_owned());
+                return invalid("no item has any users; count training pairs".to_owned());
             }
             Some(_) => {}
-            None => return fault("its sum exceeds 64 bits; give counts of users".to_owned()),
+            None => return invalid("its sum exceeds 64 bits; give counts of users".to_owned()),
         }
         self.popularity = Some(popularity.into());
         Ok(self)

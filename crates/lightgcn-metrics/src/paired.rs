@@ -1,6 +1,6 @@
 //! Tests whether one ranker significantly beats another.
 
-use crate::bootstrap::{confidence_fault, count_fault, value_faults};
+use crate::bootstrap::{confidence_issue, count_issue, value_issues};
 use crate::{Interval, MetricsError, bootstrap_interval};
 use lightgcn_core::random::{Random, Stream};
 use rayon::prelude::*;
@@ -78,7 +78,7 @@ const PERMUTATION_EPOCH: u32 = 1 << 31;
 /// ```
 ///
 /// # Errors
-/// [`MetricsError::Sample`] with every fault: different lengths, no values, a value that is not
+/// [`MetricsError::Sample`] with every issue: different lengths, no values, a value that is not
 /// finite, a confidence outside (0, 1), or no permutations or resamples.
 pub fn paired_test(
     a: &[f64],
@@ -102,9 +102,9 @@ pub fn paired_test(
 }
 
 fn check(a: &[f64], b: &[f64], options: &PairedTestOptions) -> Result<(), MetricsError> {
-    let mut faults = Vec::new();
+    let mut issues = Vec::new();
     if a.len() != b.len() {
-        faults.push(format!(
+        issues.push(format!(
             "there are {} values of the first ranker and {} of the second; give both for the same \
              users",
             a.len(),
@@ -112,16 +112,16 @@ fn check(a: &[f64], b: &[f64], options: &PairedTestOptions) -> Result<(), Metric
         ));
     }
     for (which, values) in [("first", a), ("second", b)] {
-        let found = value_faults(values).into_iter();
-        faults.extend(found.map(|fault| format!("{which} ranker: {fault}")));
+        let found = value_issues(values).into_iter();
+        issues.extend(found.map(|issue| format!("{which} ranker: {issue}")));
     }
-    faults.extend(confidence_fault(options.confidence));
-    faults.extend(count_fault("resamples", options.resamples));
-    faults.extend(count_fault("permutations", options.permutations));
-    if faults.is_empty() {
+    issues.extend(confidence_issue(options.confidence));
+    issues.extend(count_issue("resamples", options.resamples));
+    issues.extend(count_issue("permutations", options.permutations));
+    if issues.is_empty() {
         Ok(())
     } else {
-        Err(MetricsError::Sample { faults })
+        Err(MetricsError::Sample { issues })
     }
 }
 
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn every_fault_is_named() {
+    fn every_issue_is_named() {
         let options = PairedTestOptions {
             permutations: 0,
             confidence: 0.0,

@@ -160,9 +160,9 @@ impl RankingReport {
         k: usize,
         options: &PairedTestOptions,
     ) -> Result<PairedTest, MetricsError> {
-        let fault = |detail| Err(MetricsError::DifferentUsers { detail });
+        let invalid = |detail| Err(MetricsError::DifferentUsers { detail });
         if self.n_users() != other.n_users() {
-            return fault(format!(
+            return invalid(format!(
                 "one has {} users, the other {}",
                 self.n_users(),
                 other.n_users()
@@ -170,12 +170,12 @@ impl RankingReport {
         }
         for ((user, mine), (other_user, theirs)) in self.hits().zip(other.hits()) {
             if user != other_user {
-                return fault(format!(
+                return invalid(format!(
                     "one has user row {user} where the other has {other_user}"
                 ));
             }
             if mine.n_relevant() != theirs.n_relevant() {
-                return fault(format!(
+                return invalid(format!(
                     "user row {user} has {} right answers in one and {} in the other",
                     mine.n_relevant(),
                     theirs.n_relevant()

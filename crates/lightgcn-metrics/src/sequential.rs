@@ -91,18 +91,18 @@ impl SequentialTest {
     /// # Errors
     /// [`MetricsError::Sample`] if one is outside its range.
     pub fn new(alpha: f64, effect: f64) -> Result<Self, MetricsError> {
-        let mut faults = Vec::new();
+        let mut issues = Vec::new();
         for (name, value) in [("alpha", alpha), ("effect", effect)] {
             if !(value > 0.0 && value < 1.0) {
-                faults.push(format!("{name} is {value}; it must be between 0 and 1"));
+                issues.push(format!("{name} is {value}; it must be between 0 and 1"));
             }
         }
-        match faults.is_empty() {
+        match issues.is_empty() {
             true => Ok(Self {
                 alpha,
                 mixture: effect * effect,
             }),
-            false => Err(MetricsError::Sample { faults }),
+            false => Err(MetricsError::Sample { issues }),
         }
     }
 
@@ -319,7 +319,7 @@ mod tests {
         for (alpha, effect, n) in [(0.0, 0.1, 1), (0.05, 1.0, 1), (f64::NAN, -0.1, 2)] {
             let error = SequentialTest::new(alpha, effect).unwrap_err();
             assert!(
-                matches!(&error, MetricsError::Sample { faults } if faults.len() == n),
+                matches!(&error, MetricsError::Sample { issues } if issues.len() == n),
                 "{error}"
             );
         }

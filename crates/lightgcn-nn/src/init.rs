@@ -419,7 +419,7 @@ mod tests {
     }
 
     #[test]
-    fn faulty_tables_are_errors() {
+    fn invalid_tables_are_errors() {
         assert_eq!(check_table(&[0.0; 6], 3, 2), Ok(()));
         let found = 5;
         let (n_nodes, dimension) = (3, 2);

@@ -413,7 +413,7 @@ fn a_graph_of_another_size_panics() {
 }
 
 #[test]
-fn a_faulty_table_is_an_error() {
+fn an_invalid_table_is_an_error() {
     let device = Default::default();
     let mut table = numbers(18, 1);
     let model = LightGcnConfig::default().with_dimension(2);

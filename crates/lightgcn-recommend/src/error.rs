@@ -50,7 +50,7 @@ pub enum RecommendError {
     IdList {
         /// The file.
         path: PathBuf,
-        /// The line, from 1, if the fault is in one.
+        /// The line, from 1, if the issue is in one.
         line: Option<u64>,
         /// What is wrong, and how to fix it.
         detail: String,
@@ -165,10 +165,10 @@ pub enum RecommendError {
         detail: String,
     },
     /// A setting of a request or an evaluation is invalid.
-    #[error("invalid options: {}", faults.join("; "))]
+    #[error("invalid options: {}", issues.join("; "))]
     Options {
         /// Every problem found, and how to fix it.
-        faults: Vec<String>,
+        issues: Vec<String>,
     },
     /// Two evaluations cover different targets, so their values cannot be paired.
     #[error("the evaluations of {a:?} and {b:?} cannot be compared: {detail}")]

@@ -27,7 +27,7 @@ impl Model {
     pub(crate) fn new(artifact: Artifact) -> Result<Self, RecommendError> {
         let weights = artifact.behaviors.clone().check();
         let weights = weights.map_err(|error| RecommendError::Options {
-            faults: vec![error.to_string()],
+            issues: vec![error.to_string()],
         })?;
         Ok(Self {
             graph: artifact.graph()?,

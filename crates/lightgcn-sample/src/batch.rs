@@ -63,7 +63,7 @@ impl BatchSampler {
     /// A sampler of batches. `negatives` must draw against the same positives. O(positives).
     ///
     /// # Errors
-    /// [`SampleError::Config`] with every fault of the configuration, [`SampleError::NoNegatives`]
+    /// [`SampleError::Config`] with every issue of the configuration, [`SampleError::NoNegatives`]
     /// if no user can have a negative.
     pub fn new(
         positives: Arc<Positives>,

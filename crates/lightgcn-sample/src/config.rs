@@ -54,26 +54,26 @@ impl SamplerConfig {
     /// Checks every field.
     ///
     /// # Errors
-    /// [`SampleError::Config`] with every fault found.
+    /// [`SampleError::Config`] with every issue found.
     pub fn check(&self) -> Result<(), SampleError> {
-        let mut faults = Vec::new();
+        let mut issues = Vec::new();
         if self.batch_size == 0 {
-            faults.push("the batch size is 0; it must be at least 1".to_owned());
+            issues.push("the batch size is 0; it must be at least 1".to_owned());
         }
         if !(1..=MAX_NEGATIVES).contains(&self.n_negatives) {
-            faults.push(format!(
+            issues.push(format!(
                 "{} negatives per positive; it must be between 1 and {MAX_NEGATIVES}",
                 self.n_negatives
             ));
         }
         let users_per_epoch = Some(0);
         if self.order == (PositiveOrder::ByUser { users_per_epoch }) {
-            faults.push("0 users per epoch; it must be at least 1, or omitted for all".to_owned());
+            issues.push("0 users per epoch; it must be at least 1, or omitted for all".to_owned());
         }
-        if faults.is_empty() {
+        if issues.is_empty() {
             Ok(())
         } else {
-            Err(SampleError::Config { faults })
+            Err(SampleError::Config { issues })
         }
     }
 }
@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_fault_is_listed() {
+    fn every_issue_is_listed() {
         let config = SamplerConfig {
             batch_size: 0,
             n_negatives: 0,
@@ -92,10 +92,10 @@ mod tests {
             },
             seed: 1,
         };
-        let Err(SampleError::Config { faults }) = config.check() else {
+        let Err(SampleError::Config { issues }) = config.check() else {
             panic!("a bad configuration was accepted");
         };
-        assert_eq!(faults.len(), 3, "{faults:?}");
+        assert_eq!(issues.len(), 3, "{issues:?}");
         let n_negatives = MAX_NEGATIVES + 1;
         let config = SamplerConfig {
             n_negatives,

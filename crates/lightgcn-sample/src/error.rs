@@ -36,10 +36,10 @@ pub enum SampleError {
         /// The supported maximum.
         limit: u32,
     },
-    /// The configuration is invalid; lists every fault.
-    #[error("the sampling configuration is invalid: {}", faults.join("; "))]
+    /// The configuration is invalid; lists every issue.
+    #[error("the sampling configuration is invalid: {}", issues.join("; "))]
     Config {
-        /// Every fault found, and how to fix it.
-        faults: Vec<String>,
+        /// Every issue found, and how to fix it.
+        issues: Vec<String>,
     },
 }

@@ -43,7 +43,7 @@ impl PopularityNegatives {
     pub fn new(positives: Arc<Positives>, alpha: f64) -> Result<Self, SampleError> {
         if !alpha.is_finite() {
             return Err(SampleError::Config {
-                faults: vec![format!(
+                issues: vec![format!(
                     "the exponent alpha of popularity is {alpha}; it must be finite, such as 0.75"
                 )],
             });

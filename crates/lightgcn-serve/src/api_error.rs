@@ -162,8 +162,8 @@ impl From<RecommendError> for ApiError {
                 Self::new(StatusCode::NOT_FOUND, "unknown_item", message)
             }
             RecommendError::ContextEvent { .. } => Self::bad("bad_event", message),
-            RecommendError::Options { faults } => {
-                Self::bad("bad_options", message).with_issues(faults)
+            RecommendError::Options { issues } => {
+                Self::bad("bad_options", message).with_issues(issues)
             }
             RecommendError::ZeroK | RecommendError::ZeroLimit | RecommendError::MaxHops { .. } => {
                 Self::bad("bad_options", message)

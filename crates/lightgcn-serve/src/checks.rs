@@ -2,23 +2,23 @@
 
 use crate::api_error::ApiError;
 use crate::config::Limits;
-use lightgcn_core::IdFault;
+use lightgcn_core::IdIssue;
 use lightgcn_recommend::{ContextEvent, ItemFilter};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Checks the id of something new: it must also be a valid id in a log.
 pub(crate) fn check_id(what: &str, id: &str) -> Result<(), ApiError> {
-    lightgcn_core::check_id(id).map_err(|fault| {
-        let code = match fault {
-            IdFault::TooLong { .. } => "id_too_long",
+    lightgcn_core::check_id(id).map_err(|issue| {
+        let code = match issue {
+            IdIssue::TooLong { .. } => "id_too_long",
             _ => "bad_id",
         };
         // Do not repeat a text that is too long.
-        let text = match fault {
-            IdFault::TooLong { .. } => String::new(),
+        let text = match issue {
+            IdIssue::TooLong { .. } => String::new(),
             _ => format!(" {id:?}"),
         };
-        ApiError::bad(code, format!("{what}{text} is not a valid id: it {fault}"))
+        ApiError::bad(code, format!("{what}{text} is not a valid id: it {issue}"))
     })
 }
 
@@ -26,7 +26,7 @@ pub(crate) fn check_id(what: &str, id: &str) -> Result<(), ApiError> {
 /// characters. A text that is not a valid id, such as an empty one, simply matches nothing.
 pub(crate) fn check_text(what: &str, text: &str) -> Result<(), ApiError> {
     match lightgcn_core::check_id(text) {
-        Err(IdFault::TooLong { .. } | IdFault::Control { .. }) => check_id(what, text),
+        Err(IdIssue::TooLong { .. } | IdIssue::Control { .. }) => check_id(what, text),
         _ => Ok(()),
     }
 }

@@ -71,21 +71,6 @@ impl Service {
         Self::new(Model::open(path.as_ref())?, stores, Means::new(&config)?)
     }
 
-    /// Like [`Service::open`], but keeps catalogue changes in memory and stores events in `events`,
-    /// ignoring the configured file.
-    ///
-    /// # Errors
-    /// As [`Service::open`].
-    pub fn open_with_events(
-        path: impl AsRef<Path>,
-        config: ServeConfig,
-        events: Arc<dyn EventSink>,
-    ) -> Result<Self, ServeError> {
-        let config = config.check()?;
-        let stores = Stores::in_memory(events, &config.get().limits);
-        Self::new(Model::open(path.as_ref())?, stores, Means::new(&config)?)
-    }
-
     /// Serves a recommender from memory, with its own rules.
     ///
     /// # Errors

@@ -218,3 +218,73 @@ async fn metrics_are_where_the_configuration_says() {
         assert_eq!(foreign.error(403), "foreign_host");
     }
 }
+
+#[tokio::test]
+async fn the_openapi_document_has_every_route() {
+    let service = service();
+    let router = service.router();
+    let document = get(&router, "/openapi.json").await.json();
+    assert_eq!(
+        document,
+        serde_json::from_str::<Value>(&service.openapi().unwrap()).unwrap()
+    );
+    let paths = document["paths"].as_object().unwrap();
+    for path in [
+        "/v1/recommendations/{user}",
+        "/v1/recommendations",
+        "/v1/explanations/{user}/{item}",
+        "/v1/explanations",
+        "/v1/similar/{item}",
+        "/v1/popular",
+        "/v1/events",
+        "/v1/users",
+        "/v1/users/{user}",
+        "/v1/items",
+        "/v1/graph/{user}",
+        "/v1/model",
+        "/health/live",
+        "/health/ready",
+        "/metrics",
+    ] {
+        assert!(paths.contains_key(path), "{path}");
+    }
+    // Every reference has a schema.
+    let text = document.to_string();
+    let schemas = document["components"]["schemas"].as_object().unwrap();
+    for reference in text.split("\"#/components/schemas/").skip(1) {
+        let name = reference.split('"').next().unwrap();
+        assert!(schemas.contains_key(name), "{name}");
+    }
+    // The schema of an item has the fields that are sent.
+    let answer = get(&router, "/v1/recommendations/u0?k=1").await.json();
+    let item = schemas["RecommendedItem"]["properties"]
+        .as_object()
+        .unwrap();
+    let written = answer["items"][0].as_object().unwrap();
+    assert!(
+        written.keys().all(|key| item.contains_key(key)),
+        "{written:?} in {item:?}"
+    );
+    assert_eq!(written.len(), item.len());
+    // Parameters of queries come from the types that read them.
+    let parameters = &document["paths"]["/v1/popular"]["get"]["parameters"];
+    let names: Vec<&str> = parameters
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|parameter| parameter["name"].as_str().unwrap())
+        .collect();
+    let expected = [
+        "k",
+        "recent",
+        "category",
+        "brand",
+        "allow",
+        "deny",
+        "deny_categories",
+        "deny_brands",
+        "price_min",
+        "price_max",
+    ];
+    assert_eq!(names, expected);
+}

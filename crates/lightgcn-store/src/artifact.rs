@@ -104,9 +104,9 @@ impl Artifact {
     /// numbers are finite. [`Artifact::save`] and [`Artifact::load`] do so themselves.
     ///
     /// # Errors
-    /// [`StoreError::Inconsistent`] with every fault found.
+    /// [`StoreError::Inconsistent`] with every issue found.
     pub fn check(&self) -> Result<(), StoreError> {
-        let mut faults = Vec::new();
+        let mut issues = Vec::new();
         let (n_users, n_items) = (self.train.n_users(), self.train.n_items());
         let further = self.model.further_nodes.iter().map(|(_, count)| count);
         let n_nodes = further.fold(n_users + n_items, |n, &count| n.saturating_add(count));
@@ -123,18 +123,15 @@ impl Artifact {
             ("items in the catalogue", self.catalogue.n_items(), n_items),
             ("numbers of popularity", self.popularity.len(), n_items),
         ];
-        check_counts(&counts, &mut faults);
+        check_counts(&counts, &mut issues);
         if self.layer0.storage() != Storage::F32 {
-            faults.push(
-                "layer 0 is to be kept in 16 bits, which only the final embeddings may be"
-                    .to_owned(),
-            );
+            issues.push("layer 0 is in 16 bits; only the final embeddings may be".to_owned());
         }
-        self.model.check(&mut faults);
-        check_behaviors(&self.behaviors, &self.train, &mut faults);
-        check_numbers(&self.lineage, &self.catalogue, &mut faults);
+        self.model.check(&mut issues);
+        check_behaviors(&self.behaviors, &self.train, &mut issues);
+        check_numbers(&self.lineage, &self.catalogue, &mut issues);
         if let Some(ranking) = &self.ranking {
-            ranking.check(n_items, &mut faults);
+            ranking.check(n_items, &mut issues);
         }
         let expected = popularity_of(&self.train);
         let differs = expected
@@ -142,17 +139,17 @@ impl Artifact {
             .zip(&self.popularity)
             .position(|(a, b)| a != b);
         if let Some(row) = differs {
-            faults.push(format!(
+            issues.push(format!(
                 "the popularity of item row {row} is {}, but {} users have it as a target",
                 self.popularity[row], expected[row]
             ));
         }
-        if faults.is_empty() {
+        if issues.is_empty() {
             return Ok(());
         }
         Err(StoreError::Inconsistent {
             what: "artifact".to_owned(),
-            faults,
+            issues,
         })
     }
 
@@ -228,9 +225,9 @@ impl Artifact {
                 .transpose()?,
         };
         artifact.check().map_err(|error| match error {
-            StoreError::Inconsistent { what, faults } => StoreError::Inconsistent {
+            StoreError::Inconsistent { what, issues } => StoreError::Inconsistent {
                 what: format!("{what} {}", path.display()),
-                faults,
+                issues,
             },
             other => other,
         })?;

@@ -106,7 +106,7 @@ impl DatasetFolder for Dataset {
 
 /// `what` names the dataset in the error.
 fn check(dataset: &Dataset, what: String) -> Result<(), StoreError> {
-    let mut faults = Vec::new();
+    let mut issues = Vec::new();
     let train = dataset.split.train.interactions();
     // The fields are public, so they may have changed since the dataset was created.
     let counts = [
@@ -118,20 +118,20 @@ fn check(dataset: &Dataset, what: String) -> Result<(), StoreError> {
             train.n_items(),
         ),
     ];
-    check_counts(&counts, &mut faults);
+    check_counts(&counts, &mut issues);
     if !dataset.knowledge.is_empty() {
         let about = dataset.knowledge.n_items();
         check_counts(
             &[("items in the knowledge graph", about, train.n_items())],
-            &mut faults,
+            &mut issues,
         );
     }
-    check_behaviors(dataset.behaviors.config(), train, &mut faults);
-    check_numbers(&dataset.lineage, &dataset.catalogue, &mut faults);
-    if faults.is_empty() {
+    check_behaviors(dataset.behaviors.config(), train, &mut issues);
+    check_numbers(&dataset.lineage, &dataset.catalogue, &mut issues);
+    if issues.is_empty() {
         Ok(())
     } else {
-        Err(StoreError::Inconsistent { what, faults })
+        Err(StoreError::Inconsistent { what, issues })
     }
 }
 

@@ -1,6 +1,6 @@
 //! Tables of embeddings.
 
-use crate::tensors::{Column, Table, fault};
+use crate::tensors::{Column, Table, tensor_error};
 use crate::{Storage, StoreError};
 use half::bf16;
 use std::path::Path;
@@ -24,18 +24,18 @@ impl EmbeddingTable {
     /// [`StoreError::EmbeddingTable`] if the dimension is 0, `data` does not have
     /// `rows * dimension` numbers, or a number is not finite.
     pub fn new(rows: usize, dimension: usize, data: Vec<f32>) -> Result<Self, StoreError> {
-        let fault = |detail| StoreError::EmbeddingTable { detail };
+        let invalid = |detail| StoreError::EmbeddingTable { detail };
         if dimension == 0 {
-            return Err(fault("its dimension is 0".to_owned()));
+            return Err(invalid("its dimension is 0".to_owned()));
         }
         if rows.checked_mul(dimension) != Some(data.len()) {
-            return Err(fault(format!(
+            return Err(invalid(format!(
                 "{rows} rows of {dimension} numbers are needed, but {} numbers are given",
                 data.len()
             )));
         }
         if let Some(n) = data.iter().position(|x| !x.is_finite()) {
-            return Err(fault(format!(
+            return Err(invalid(format!(
                 "row {}, column {} is {}; training has diverged: lower the learning rate",
                 n / dimension,
                 n % dimension,
@@ -145,7 +145,7 @@ impl EmbeddingTable {
         let storage = table.storage;
         let table =
             Self::new(table.rows, table.width, table.data).map_err(|error| match error {
-                StoreError::EmbeddingTable { detail } => fault(path, name, detail),
+                StoreError::EmbeddingTable { detail } => tensor_error(path, name, detail),
                 other => other,
             })?;
         Ok(Self { storage, ..table })
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn faults_name_their_place() {
+    fn issues_name_their_place() {
         let message = |rows, dimension, data| {
             EmbeddingTable::new(rows, dimension, data)
                 .unwrap_err()

@@ -161,13 +161,13 @@ pub enum StoreError {
         /// What is wrong.
         source: CoreError,
     },
-    /// The parts of an artifact or dataset are inconsistent; lists every fault.
-    #[error("the parts of the {what} are inconsistent: {}", faults.join("; "))]
+    /// The parts of an artifact or dataset are inconsistent; lists every issue.
+    #[error("the parts of the {what} are inconsistent: {}", issues.join("; "))]
     Inconsistent {
         /// `artifact` or `dataset`, with its path if it was read from disk.
         what: String,
-        /// Every fault found.
-        faults: Vec<String>,
+        /// Every issue found.
+        issues: Vec<String>,
     },
     /// A table of embeddings is invalid.
     #[error("the table of embeddings is invalid: {detail}")]

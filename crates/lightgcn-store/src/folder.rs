@@ -120,7 +120,7 @@ impl Folder {
         let mut reader = self.reader(name)?;
         let mut bytes = reader.room(reader.length())?;
         let read = reader.read_to_end(&mut bytes);
-        read.map_err(|error| reader.fault(error))?;
+        read.map_err(|error| reader.read_error(error))?;
         reader.finish()?;
         Ok(bytes)
     }
@@ -223,12 +223,12 @@ impl CheckedReader<'_> {
             .and_then(|n| values.try_reserve_exact(n).ok());
         match reserved {
             Some(()) => Ok(values),
-            None => Err(self.fault(io::ErrorKind::OutOfMemory.into())),
+            None => Err(self.read_error(io::ErrorKind::OutOfMemory.into())),
         }
     }
 
     /// The error for a failed read of this file.
-    pub(crate) fn fault(&self, error: io::Error) -> StoreError {
+    pub(crate) fn read_error(&self, error: io::Error) -> StoreError {
         StoreError::io("read", &self.path, error)
     }
 
@@ -237,7 +237,7 @@ impl CheckedReader<'_> {
     /// # Errors
     /// [`StoreError::Size`] and [`StoreError::Checksum`] if they are not those of the manifest.
     pub(crate) fn finish(mut self) -> Result<(), StoreError> {
-        io::copy(&mut self, &mut io::sink()).map_err(|error| self.fault(error))?;
+        io::copy(&mut self, &mut io::sink()).map_err(|error| self.read_error(error))?;
         if self.n_read != self.entry.bytes {
             return Err(StoreError::Size {
                 path: self.path,

@@ -22,14 +22,14 @@ impl Artifact {
         let others: Vec<UserId> = all.filter(|&other| other != user).collect();
         let damaged = |error: CoreError| StoreError::Inconsistent {
             what: "artifact".to_owned(),
-            faults: vec![error.to_string()],
+            issues: vec![error.to_string()],
         };
         let train = self.train.of_users(&others).map_err(damaged)?;
         if train.n_pairs() == 0 {
-            let fault = "no other user has training pairs; remove the whole artifact instead";
+            let issue = "no other user has training pairs; remove the whole artifact instead";
             return Err(StoreError::Inconsistent {
                 what: "artifact".to_owned(),
-                faults: vec![fault.to_owned()],
+                issues: vec![issue.to_owned()],
             });
         }
         let names = others.iter().filter_map(|&user| self.users.name(user));

@@ -61,7 +61,7 @@ pub(crate) fn read_knowledge(folder: &Folder, n_items: usize) -> Result<Knowledg
         .collect();
     if triples.is_empty() || !triples.is_sorted_by(|a, b| a < b) {
         let detail = "the triples do not ascend by relation, head and tail".to_owned();
-        return Err(file.fault("heads", detail));
+        return Err(file.tensor_error("heads", detail));
     }
     Knowledge::new(n_items, entities, relations, triples)
         .map_err(|error| content(file.path(), error))

@@ -140,7 +140,10 @@ impl Manifest {
             return Err(StoreError::damaged(&path, detail));
         }
         if manifest.to_bytes(&path)? != bytes {
-            return Err(StoreError::damaged(&path, "it is not as it was written"));
+            return Err(StoreError::damaged(
+                &path,
+                "its text was changed after it was written",
+            ));
         }
         Ok((manifest, sha256(&bytes)))
     }
@@ -166,16 +169,16 @@ pub(crate) fn is_plain_name(name: &str) -> bool {
 }
 
 fn read_small(path: &Path) -> Result<Vec<u8>, StoreError> {
-    let fault = |error| StoreError::io("read", path, error);
-    let metadata = std::fs::symlink_metadata(path).map_err(fault)?;
+    let read_error = |error| StoreError::io("read", path, error);
+    let metadata = std::fs::symlink_metadata(path).map_err(read_error)?;
     if !metadata.is_file() {
         return Err(StoreError::damaged(path, "it is not a regular file"));
     }
     let mut bytes = Vec::new();
-    let file = File::open(path).map_err(fault)?;
+    let file = File::open(path).map_err(read_error)?;
     file.take(MAX_BYTES + 1)
         .read_to_end(&mut bytes)
-        .map_err(fault)?;
+        .map_err(read_error)?;
     if bytes.len() as u64 > MAX_BYTES {
         let detail = format!("it is larger than {MAX_BYTES} bytes");
         return Err(StoreError::damaged(path, detail));

@@ -112,30 +112,30 @@ impl ModelDescription {
         matches!(&self.graphs[..], [graph] if graph.is_plain())
     }
 
-    /// Adds what is wrong with it to `faults`.
-    pub(crate) fn check(&self, faults: &mut Vec<String>) {
+    /// Adds what is wrong with it to `issues`.
+    pub(crate) fn check(&self, issues: &mut Vec<String>) {
         if self.name.is_empty() {
-            faults.push("the model has no name".to_owned());
+            issues.push("the model has no name".to_owned());
         }
         for graph in &self.graphs {
-            faults.extend(graph.check().err().map(|error| error.to_string()));
+            issues.extend(graph.check().err().map(|error| error.to_string()));
         }
         if let Some(weights) = &self.layer_weights {
             if self.n_layers.checked_add(1) != Some(weights.len()) {
-                faults.push(format!(
+                issues.push(format!(
                     "{} layer weights for {} layers; one more than layers is needed",
                     weights.len(),
                     self.n_layers
                 ));
             }
             if weights.len() > 1 && !self.has_one_plain_graph() {
-                faults.push(
+                issues.push(
                     "layer weights are given, but the only graph is not the square one of all pairs"
                         .to_owned(),
                 );
             }
             if weights.iter().any(|w| !w.is_finite()) {
-                faults.push(format!("the layer weights {weights:?} are not all finite"));
+                issues.push(format!("the layer weights {weights:?} are not all finite"));
             }
         }
     }

@@ -55,7 +55,7 @@ pub(crate) fn read_vocabulary<I: NodeId>(
 
 pub(crate) fn read_text(file: &TensorFile<'_>, name: &str) -> Result<String, StoreError> {
     String::from_utf8(file.column(name, None)?)
-        .map_err(|error| file.fault(name, format!("it is not UTF-8: {error}")))
+        .map_err(|error| file.tensor_error(name, format!("it is not UTF-8: {error}")))
 }
 
 const LABELS: [&str; 3] = ["category_id", "category_code", "brand"];
@@ -146,7 +146,7 @@ pub(crate) fn read_catalogue(folder: &Folder, n_items: usize) -> Result<Catalogu
         0 if price.to_bits() == 0 => Ok(None),
         _ => {
             let detail = format!("{has} with price {price} is neither yes (1) nor no (0)");
-            Err(file.fault("has_price", detail))
+            Err(file.tensor_error("has_price", detail))
         }
     };
     let prices = has_price.iter().zip(&prices).map(price);
@@ -182,7 +182,7 @@ fn read_listings(file: &TensorFile<'_>, n_items: usize) -> Result<Listings, Stor
             UNKNOWN_STOCK => Ok(None),
             _ => {
                 let detail = format!("{code} is neither yes (1), no (0) nor unknown (255)");
-                Err(file.fault(IN_STOCK, detail))
+                Err(file.tensor_error(IN_STOCK, detail))
             }
         });
         listings.in_stock = Arc::new(stock.collect::<Result<_, _>>()?);
@@ -214,13 +214,15 @@ fn read_labels(
         let label = (start <= end)
             .then(|| text.get(start as usize..end as usize))
             .flatten()
-            .ok_or_else(|| file.fault(&text_name, format!("no label spans {start} to {end}")))?;
+            .ok_or_else(|| {
+                file.tensor_error(&text_name, format!("no label spans {start} to {end}"))
+            })?;
         labels.push(label.to_owned());
         start = end;
     }
     if start != text.len() as u64 {
         let detail = format!("the labels end at byte {start} of {}", text.len());
-        return Err(file.fault(&text_name, detail));
+        return Err(file.tensor_error(&text_name, detail));
     }
     LabelColumn::from_parts(labels, codes).map_err(|error| content(file.path(), error))
 }
@@ -274,11 +276,11 @@ pub(crate) fn read_interactions(
     let n_pairs = items.len();
     let offsets: Vec<u64> = file.column("offsets", Some(n_users + 1))?;
     let rows = Rows::from_parts(offsets, items);
-    let rows = rows.map_err(|error| file.fault("offsets", error.to_string()))?;
+    let rows = rows.map_err(|error| file.tensor_error("offsets", error.to_string()))?;
     let ascends = |items: &[u32]| items.is_sorted_by(|a, b| a < b);
     if let Some(row) = rows.iter().position(|items| !ascends(items)) {
         let detail = format!("the items of user row {row} do not ascend");
-        return Err(file.fault("items", detail));
+        return Err(file.tensor_error("items", detail));
     }
     let weights: Vec<f32> = file.column("weights", Some(n_pairs))?;
     let (n_counted, width, counts) = file.matrix::<u32>("counts")?;
@@ -286,7 +288,7 @@ pub(crate) fn read_interactions(
     if (n_counted, width) != (n_pairs, n_behaviors) {
         let detail =
             format!("its shape is [{n_counted}, {width}] instead of [{n_pairs}, {n_behaviors}]");
-        return Err(file.fault("counts", detail));
+        return Err(file.tensor_error("counts", detail));
     }
     let times: Option<Vec<i64>> = file
         .has("last_times")
@@ -347,8 +349,8 @@ fn read_events(
         }
         if found != counts || !events.clone().is_sorted() {
             let detail =
-                format!("the events of pair {pair} are not those that are counted, in order");
-            return Err(file.fault("events", detail));
+                format!("the events of pair {pair} do not match its counts, or are out of order");
+            return Err(file.tensor_error("events", detail));
         }
         rows.push(events);
     }
@@ -380,26 +382,26 @@ pub(crate) fn read_truth(
         .collect();
     if !pairs.is_sorted_by(|a, b| a < b) {
         let detail = "the pairs do not ascend by user, then item".to_owned();
-        return Err(file.fault("users", detail));
+        return Err(file.tensor_error("users", detail));
     }
     Truth::from_pairs(n_users, n_items, pairs).map_err(|error| content(file.path(), error))
 }
 
-/// Adds wrong numbers to `faults`: each check has a name, the number found and the number needed.
-pub(crate) fn check_counts(counts: &[(&str, usize, usize)], faults: &mut Vec<String>) {
+/// Adds wrong numbers to `issues`: each check has a name, the number found and the number needed.
+pub(crate) fn check_counts(counts: &[(&str, usize, usize)], issues: &mut Vec<String>) {
     for (what, found, wanted) in counts.iter().filter(|(_, found, wanted)| found != wanted) {
-        faults.push(format!("there are {found} {what}, but {wanted} are needed"));
+        issues.push(format!("there are {found} {what}, but {wanted} are needed"));
     }
 }
 
-/// Adds to `faults` what is wrong with the table of behaviors or does not match the pairs.
+/// Adds to `issues` what is wrong with the table of behaviors or does not match the pairs.
 pub(crate) fn check_behaviors(
     behaviors: &BehaviorWeightsConfig,
     pairs: &Interactions,
-    faults: &mut Vec<String>,
+    issues: &mut Vec<String>,
 ) {
     if let Err(error) = behaviors.clone().check() {
-        faults.push(error.to_string());
+        issues.push(error.to_string());
     }
     let table: Vec<(&str, bool)> = behaviors
         .behaviors
@@ -411,25 +413,25 @@ pub(crate) fn check_behaviors(
         .zip(pairs.target_behaviors().iter().copied())
         .collect();
     if table != counted {
-        faults.push(format!(
+        issues.push(format!(
             "the behaviors (and whether each is a target) are {table:?} in the table of weights \
              and {counted:?} in the pairs"
         ));
     }
 }
 
-/// Adds to `faults` values that JSON or the catalogue's file cannot represent.
-pub(crate) fn check_numbers(lineage: &Lineage, catalogue: &Catalogue, faults: &mut Vec<String>) {
+/// Adds to `issues` values that JSON or the catalogue's file cannot represent.
+pub(crate) fn check_numbers(lineage: &Lineage, catalogue: &Catalogue, issues: &mut Vec<String>) {
     for (name, figure) in &lineage.figures {
         if !figure.is_finite() {
-            faults.push(format!("the figure {name:?} of the lineage is {figure}"));
+            issues.push(format!("the figure {name:?} of the lineage is {figure}"));
         }
     }
     let bad = |price: &Option<f64>| price.is_some_and(|price| !price.is_finite());
     if let Some(row) = catalogue.prices().iter().position(bad) {
-        faults.push(format!("the price of item row {row} is not finite"));
+        issues.push(format!("the price of item row {row} is not finite"));
     }
     if let Err(error) = catalogue.listings().check(catalogue.n_items()) {
-        faults.push(error.to_string());
+        issues.push(error.to_string());
     }
 }

@@ -55,7 +55,7 @@ impl StoredRanking {
         let n_members = counted[0];
         if n_members > MAX_MEMBERS {
             let detail = format!("{n_members} members are more than {MAX_MEMBERS}");
-            return Err(file.fault("members", detail));
+            return Err(file.tensor_error("members", detail));
         }
         let names = &optional[..3 * n_members as usize];
         let file = TensorFile::open(path, &bytes, &[&["members"], names].concat(), &[])?;
@@ -66,7 +66,7 @@ impl StoredRanking {
             let weights: Vec<f32> = file.column(names[2], Some(items.len()))?;
             let values = items.into_iter().zip(weights).collect();
             let rows = Rows::from_parts(offsets, values);
-            members.push(rows.map_err(|error| file.fault(names[0], error.to_string()))?);
+            members.push(rows.map_err(|error| file.tensor_error(names[0], error.to_string()))?);
         }
         Ok(Self {
             description: folder.read_json(RANKING)?,
@@ -74,12 +74,12 @@ impl StoredRanking {
         })
     }
 
-    /// Adds what is wrong with it to `faults`.
-    pub(crate) fn check(&self, n_items: usize, faults: &mut Vec<String>) {
+    /// Adds what is wrong with it to `issues`.
+    pub(crate) fn check(&self, n_items: usize, issues: &mut Vec<String>) {
         for (n, rows) in self.members.iter().enumerate() {
             if rows.n_rows() != n_items {
                 let found = rows.n_rows();
-                faults.push(format!(
+                issues.push(format!(
                     "member {n} of the ranking has {found} items, not {n_items}"
                 ));
                 continue;
@@ -91,7 +91,7 @@ impl StoredRanking {
                         .all(|(item, w)| (*item as usize) < n_items && w.is_finite())
             };
             if let Some(row) = rows.iter().position(|list| !is_sound(list)) {
-                faults.push(format!(
+                issues.push(format!(
                     "the list of item row {row} in member {n} of the ranking does not ascend, names an item \
                      beyond {n_items}, or holds a weight that is not finite"
                 ));

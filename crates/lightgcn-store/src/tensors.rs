@@ -178,7 +178,7 @@ impl<'a> TensorFile<'a> {
         let present = tensors.names();
         for &name in names {
             if !present.contains(&name) {
-                return Err(fault(&path, name, "it is absent".to_owned()));
+                return Err(tensor_error(&path, name, "it is absent".to_owned()));
             }
         }
         // Sorted, so that the same file gives the same message.
@@ -188,7 +188,11 @@ impl<'a> TensorFile<'a> {
             .collect();
         unknown.sort_unstable();
         match unknown.first() {
-            Some(name) => Err(fault(&path, name, "it does not belong here".to_owned())),
+            Some(name) => Err(tensor_error(
+                &path,
+                name,
+                "it does not belong here".to_owned(),
+            )),
             None => Ok(Self { path, tensors }),
         }
     }
@@ -214,7 +218,7 @@ impl<'a> TensorFile<'a> {
             (&[_], None) => Ok(values),
             _ => {
                 let wanted = length.map_or("any".to_owned(), |n| n.to_string());
-                Err(self.fault(
+                Err(self.tensor_error(
                     name,
                     format!("its shape is {shape:?} instead of [{wanted}]"),
                 ))
@@ -230,7 +234,7 @@ impl<'a> TensorFile<'a> {
         let (shape, values) = self.values(name)?;
         match *shape.as_slice() {
             [rows, width] => Ok((rows, width, values)),
-            _ => Err(self.fault(
+            _ => Err(self.tensor_error(
                 name,
                 format!("its shape is {shape:?} instead of [rows, width]"),
             )),
@@ -238,18 +242,18 @@ impl<'a> TensorFile<'a> {
     }
 
     /// The error for a tensor of this file.
-    pub(crate) fn fault(&self, name: &str, detail: String) -> StoreError {
-        fault(&self.path, name, detail)
+    pub(crate) fn tensor_error(&self, name: &str, detail: String) -> StoreError {
+        tensor_error(&self.path, name, detail)
     }
 
     fn values<T: Number>(&self, name: &str) -> Result<(Vec<usize>, Vec<T>), StoreError> {
         let tensor = self
             .tensors
             .tensor(name)
-            .map_err(|_| self.fault(name, "it is absent".to_owned()))?;
+            .map_err(|_| self.tensor_error(name, "it is absent".to_owned()))?;
         if tensor.dtype() != T::DTYPE {
             let detail = format!("its type is {} instead of {}", tensor.dtype(), T::DTYPE);
-            return Err(self.fault(name, detail));
+            return Err(self.tensor_error(name, detail));
         }
         let values = tensor.data().chunks_exact(T::BYTES).map(T::read).collect();
         Ok((tensor.shape().to_vec(), values))
@@ -257,7 +261,7 @@ impl<'a> TensorFile<'a> {
 }
 
 /// The error for a tensor of a file.
-pub(crate) fn fault(path: &Path, tensor: &str, detail: String) -> StoreError {
+pub(crate) fn tensor_error(path: &Path, tensor: &str, detail: String) -> StoreError {
     StoreError::Tensor {
         path: path.to_owned(),
         tensor: tensor.to_owned(),
@@ -282,14 +286,14 @@ const TOO_SHORT: &str = "it is too short for a header";
 /// The length of the header in a file of `total` bytes that starts with these bytes.
 fn header_length(path: &Path, first: [u8; 8], total: u64) -> Result<usize, StoreError> {
     let length = u64::from_le_bytes(first);
-    let fault = if length > MAX_HEADER_BYTES {
+    let issue = if length > MAX_HEADER_BYTES {
         format!("its header claims {length} bytes; at most {MAX_HEADER_BYTES} are possible")
     } else if length > total.saturating_sub(8) {
         format!("its header claims {length} bytes beyond its end")
     } else {
         return Ok(length as usize);
     };
-    Err(StoreError::damaged(path, fault))
+    Err(StoreError::damaged(path, issue))
 }
 
 impl Header {
@@ -300,7 +304,11 @@ impl Header {
         })?;
         for (name, entry) in &header.0 {
             if entry.data_offsets.iter().any(|&n| n > n_data) {
-                return Err(fault(path, name, "it reaches beyond the file".to_owned()));
+                return Err(tensor_error(
+                    path,
+                    name,
+                    "it reaches beyond the file".to_owned(),
+                ));
             }
         }
         Ok(header)

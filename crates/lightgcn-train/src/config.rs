@@ -222,12 +222,12 @@ impl TrainConfig {
     /// Checks every field.
     ///
     /// # Errors
-    /// [`TrainError::Config`] with every fault found.
+    /// [`TrainError::Config`] with every issue found.
     pub fn check(&self) -> Result<ValidTrainConfig, TrainError> {
-        let mut faults = Vec::new();
-        let mut require = |holds: bool, fault: &str| {
+        let mut issues = Vec::new();
+        let mut require = |holds: bool, issue: &str| {
             if !holds {
-                faults.push(fault.to_owned());
+                issues.push(issue.to_owned());
             }
         };
         let positive = |x: f64| x.is_finite() && x > 0.0;
@@ -289,13 +289,13 @@ impl TrainConfig {
                 "the final_share of a cosine schedule must be from 0 to 1",
             ),
         }
-        if let Err(LossError::Config { issues, .. }) = self.loss.check() {
-            faults.extend(issues.iter().map(|issue| format!("loss.{issue}")));
+        if let Err(LossError::Config { issues: found, .. }) = self.loss.check() {
+            issues.extend(found.iter().map(|issue| format!("loss.{issue}")));
         }
-        if faults.is_empty() {
+        if issues.is_empty() {
             Ok(ValidTrainConfig(self.clone()))
         } else {
-            Err(TrainError::Config { faults })
+            Err(TrainError::Config { issues })
         }
     }
 }
@@ -317,7 +317,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_default_is_usable_and_every_fault_is_listed() {
+    fn the_default_is_usable_and_every_issue_is_listed() {
         assert!(TrainConfig::default().check().is_ok());
         let config = TrainConfig {
             epochs: 0,
@@ -328,9 +328,9 @@ mod tests {
             schedule: Schedule::Linear { final_share: 0.0 },
             ..TrainConfig::default()
         };
-        let Err(TrainError::Config { faults }) = config.check() else {
+        let Err(TrainError::Config { issues }) = config.check() else {
             panic!("the configuration must be refused")
         };
-        assert_eq!(faults.len(), 5, "{faults:?}");
+        assert_eq!(issues.len(), 5, "{issues:?}");
     }
 }

@@ -15,11 +15,11 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum TrainError {
-    /// The configuration is invalid; lists every fault.
-    #[error("the training configuration is invalid: {}", faults.join("; "))]
+    /// The configuration is invalid; lists every issue.
+    #[error("the training configuration is invalid: {}", issues.join("; "))]
     Config {
-        /// Every fault found, and how to fix it.
-        faults: Vec<String>,
+        /// Every issue found, and how to fix it.
+        issues: Vec<String>,
     },
     /// The loss became infinite or not a number.
     #[error(
@@ -49,7 +49,7 @@ pub enum TrainError {
     },
     /// The device failed during a run: it ran out of memory, its driver was reset, or it was lost.
     #[error(
-        "{device} failed in epoch {epoch}, by batch {batch}: {detail}; if it ran out of memory, free \
+        "{device} failed in epoch {epoch}, at or before batch {batch}: {detail}; if it ran out of memory, free \
          some, or choose a smaller dimension or batch_size. The last checkpoint, if one was written, \
          is untouched: continue it with --resume"
     )]
@@ -71,7 +71,7 @@ pub enum TrainError {
     },
     /// The run folder already has a checkpoint, which a fresh run would overwrite.
     #[error(
-        "{} already has a checkpoint; continue it with --resume, or choose another run folder",
+        "{} already has a checkpoint; continue it with --resume, delete it, or choose another run folder",
         path.display()
     )]
     CheckpointExists {
@@ -128,11 +128,11 @@ pub enum TrainError {
         /// An id of the dataset that the earlier model lacks; empty if there is none.
         new: String,
     },
-    /// The search space is invalid; lists every fault.
-    #[error("the search space is invalid: {}", faults.join("; "))]
+    /// The search space is invalid; lists every issue.
+    #[error("the search space is invalid: {}", issues.join("; "))]
     SearchSpace {
-        /// Every fault found, each with its place and how to fix it.
-        faults: Vec<String>,
+        /// Every issue found, each with its place and how to fix it.
+        issues: Vec<String>,
     },
     /// The folder already has a search record.
     #[error(
@@ -223,10 +223,10 @@ pub enum TrainError {
 }
 
 impl TrainError {
-    /// A configuration with one fault.
-    pub(crate) fn config(fault: impl Into<String>) -> Self {
-        let faults = vec![fault.into()];
-        Self::Config { faults }
+    /// A configuration with one issue.
+    pub(crate) fn config(issue: impl Into<String>) -> Self {
+        let issues = vec![issue.into()];
+        Self::Config { issues }
     }
 
     pub(crate) fn io(

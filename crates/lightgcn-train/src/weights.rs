@@ -63,20 +63,20 @@ impl GraphWeights {
             return Ok(Cow::Borrowed(dataset));
         }
         let mut table = dataset.behaviors.config().clone();
-        let mut faults = Vec::new();
+        let mut issues = Vec::new();
         for (what, values) in [("events", &self.events), ("caps", &self.caps)] {
             for (name, &value) in values {
                 match table.behaviors.iter_mut().find(|b| b.name == *name) {
                     Some(behavior) if what == "caps" => behavior.cap = Some(value),
                     Some(behavior) => behavior.weight = value,
-                    None => faults.push(format!("weights.{what} has an unknown behavior {name:?}")),
+                    None => issues.push(format!("weights.{what} has an unknown behavior {name:?}")),
                 }
             }
         }
-        if !faults.is_empty() {
+        if !issues.is_empty() {
             let known: Vec<&str> = table.behaviors.iter().map(|b| b.name.as_str()).collect();
-            faults.push(format!("the dataset's behaviors are {}", known.join(", ")));
-            return Err(TrainError::Config { faults });
+            issues.push(format!("the dataset's behaviors are {}", known.join(", ")));
+            return Err(TrainError::Config { issues });
         }
         table.half_life_days = self.half_life_days.or(table.half_life_days);
         Ok(Cow::Owned(dataset.reweighted(table.check()?)?))
@@ -159,10 +159,10 @@ mod tests {
             events: BTreeMap::from([(name.to_owned(), weight)]),
             ..GraphWeights::default()
         };
-        let Err(TrainError::Config { faults }) = of("click", 1.0).apply(&dataset()) else {
+        let Err(TrainError::Config { issues }) = of("click", 1.0).apply(&dataset()) else {
             panic!("the behavior is unknown");
         };
-        assert_eq!(faults.len(), 2);
+        assert_eq!(issues.len(), 2);
         assert!(matches!(
             of("view", f64::NAN).apply(&dataset()),
             Err(TrainError::Core(_))

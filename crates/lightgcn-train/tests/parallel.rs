@@ -86,5 +86,5 @@ fn in_batch_negatives_are_those_of_the_shard() {
 fn models_without_fused_steps_are_refused() {
     let model = AnyModelConfig::Ngcf(NgcfConfig::default());
     let error = train(&shop(), &model, &config(2, LossConfig::Bpr)).unwrap_err();
-    assert!(matches!(error, TrainError::Config { faults } if faults.len() == 1));
+    assert!(matches!(error, TrainError::Config { issues } if issues.len() == 1));
 }

@@ -374,7 +374,7 @@ fn both_models_answer_for_the_same_users() {
         .unwrap();
     assert_eq!(same.retrained.recall, recall);
     assert_eq!((same.n_users, same.n_targets), (60, 60));
-    assert!(same.faults(Margin::new(0.0).unwrap()).is_empty());
+    assert!(same.issues(Margin::new(0.0).unwrap()).is_empty());
 
     // Five users are unknown to the earlier model, whose rows stand elsewhere.
     let later = later_shop(5);
@@ -405,7 +405,7 @@ fn both_models_answer_for_the_same_users() {
     }
     worse.embeddings = lightgcn_store::EmbeddingTable::new(rows, dimension, data).unwrap();
     let report = compared(&good, &worse, &later);
-    assert_eq!(report.faults(Margin::default()).len(), 2, "{report:?}");
+    assert_eq!(report.issues(Margin::default()).len(), 2, "{report:?}");
 }
 
 fn by_embeddings(artifact: Artifact) -> Artifact {
@@ -437,10 +437,10 @@ fn a_worse_ranking_follows_no_better_one() {
     let worse = with_contrary_ranking(&good);
     assert_eq!(worse.embeddings, good.embeddings);
     let report = compared(&good, &worse, &dataset);
-    assert_eq!(report.faults(Margin::default()).len(), 2, "{report:?}");
+    assert_eq!(report.issues(Margin::default()).len(), 2, "{report:?}");
     assert!(report.previous.learned_ranking && report.retrained.learned_ranking);
     let report = compared(&worse, &good, &dataset);
-    assert!(report.faults(Margin::default()).is_empty(), "{report:?}");
+    assert!(report.issues(Margin::default()).is_empty(), "{report:?}");
 
     // The earlier model's rows stand elsewhere, and it may have no ranking.
     let later = later_shop(5);

@@ -269,11 +269,11 @@ fn the_test_part_does_not_matter() {
 
 #[test]
 fn what_cannot_be_searched_is_refused_before_any_training() {
-    let n_faults = |options: SearchOptions| match search(&space(), &options) {
-        Err(TrainError::Config { faults }) => faults.len(),
+    let n_issues = |options: SearchOptions| match search(&space(), &options) {
+        Err(TrainError::Config { issues }) => issues.len(),
         other => panic!("{other:?}"),
     };
-    assert_eq!(n_faults(options(0)), 1);
+    assert_eq!(n_issues(options(0)), 1);
     let all_wrong = SearchOptions {
         rungs: vec![4, 4],
         reduction: 1,
@@ -281,7 +281,7 @@ fn what_cannot_be_searched_is_refused_before_any_training() {
         resume: true,
         ..options(1)
     };
-    assert_eq!(n_faults(all_wrong), 4);
+    assert_eq!(n_issues(all_wrong), 4);
 
     let folder = tempfile::tempdir().unwrap();
     let none = search(&space(), &options_in(folder.path(), 1, true)).unwrap_err();

@@ -173,27 +173,27 @@ impl RollingConfig {
     }
 
     fn check(&self) -> Result<(), Error> {
-        let mut faults = Vec::new();
+        let mut issues = Vec::new();
         if !(1..=MAX_WINDOWS).contains(&self.windows) {
-            faults.push(format!(
+            issues.push(format!(
                 "windows is {}; use 1 to {MAX_WINDOWS}",
                 self.windows
             ));
         }
         if self.seeds == 0 {
-            faults.push("seeds is 0; use at least 1".to_owned());
+            issues.push("seeds is 0; use at least 1".to_owned());
         }
         if self.history_days.is_empty() {
-            faults.push("history_days is empty; give at least one length".to_owned());
+            issues.push("history_days is empty; give at least one length".to_owned());
         }
         for days in self.history_days.iter().flatten() {
             if !(*days > 0.0 && days.is_finite()) {
-                faults.push(format!("a history of {days} days; use more than 0"));
+                issues.push(format!("a history of {days} days; use more than 0"));
             }
         }
-        match faults.is_empty() {
+        match issues.is_empty() {
             true => Ok(()),
-            false => Err(lightgcn_train::TrainError::Config { faults }.into()),
+            false => Err(lightgcn_train::TrainError::Config { issues }.into()),
         }
     }
 

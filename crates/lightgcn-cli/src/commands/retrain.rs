@@ -26,7 +26,7 @@ const FEW_USERS: usize = 30;
 struct Outcome {
     published: bool,
     /// Why the model was not published; empty if it was.
-    faults: Vec<String>,
+    issues: Vec<String>,
     margin: f64,
     #[serde(flatten)]
     report: RetrainReport,
@@ -93,8 +93,8 @@ pub(crate) fn run(
     };
     let mut trained = train(&dataset, None)?;
     let report = retraining.compare(&trained.artifact)?;
-    let faults = report.faults(margin);
-    let published = faults.is_empty();
+    let issues = report.issues(margin);
+    let published = issues.is_empty();
     if published {
         trained = train(
             &data::whole(&args.data, &dataset)?,
@@ -108,7 +108,7 @@ pub(crate) fn run(
     let known_items = known(items, &previous.items);
     let outcome = Outcome {
         published,
-        faults,
+        issues,
         margin: margin.value(),
         report,
         path: out.to_owned(),
@@ -225,7 +225,7 @@ fn text(outcome: &Outcome) -> String {
         ),
         false => format!(
             "not published: {}; {} is unchanged\n",
-            outcome.faults.join("; "),
+            outcome.issues.join("; "),
             path.display()
         ),
     };

@@ -107,7 +107,7 @@ fn pairs_with_and_without_events_do_not_mix() {
 }
 
 #[test]
-fn faults_are_named() {
+fn issues_are_named() {
     for weight in [0.0, -1.0, f32::NAN, f32::INFINITY] {
         let error = builder()
             .push(UserId(4), ItemId(0), weight, &[1, 0], None)

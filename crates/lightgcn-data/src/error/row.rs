@@ -1,8 +1,8 @@
 //! What can be wrong with a row.
 
 use super::{quoted, shorten};
-use crate::time::TimeFault;
-use lightgcn_core::{IdFault, TitleFault, UrlFault};
+use crate::time::TimeIssue;
+use lightgcn_core::{IdIssue, TitleIssue, UrlIssue};
 use std::fmt;
 use thiserror::Error;
 
@@ -78,7 +78,7 @@ pub enum RowIssue {
         value: String,
     },
     /// A row belongs to an order that is in none of the files.
-    #[error("the order {order:?} is in none of the files; give the complete orders.csv")]
+    #[error("order {order:?} is in none of the files; give the complete orders.csv")]
     UnknownOrder {
         /// The order's id, cut.
         order: String,
@@ -119,7 +119,7 @@ pub enum RowIssue {
     Header,
     /// A user or item id that cannot be used.
     #[error(
-        "column {column:?} has the id {value:?}, which {fault}; every event needs an id, so fix the row"
+        "column {column:?} has the id {value:?}, which {issue}; every event needs an id, so fix the row"
     )]
     BadId {
         /// The column.
@@ -127,7 +127,7 @@ pub enum RowIssue {
         /// The value, cut.
         value: String,
         /// What is wrong with it.
-        fault: IdFault,
+        issue: IdIssue,
     },
     /// An invalid time.
     #[error(
@@ -142,7 +142,7 @@ pub enum RowIssue {
     },
     /// A number that looks like a calendar date, a count of days or a time that does not count from 1970.
     #[error(
-        "column {column:?} has {value:?}, {fault}; write it as 2019-10-01 08:00:00 or in seconds since \
+        "column {column:?} has {value:?}, {issue}; write it as 2019-10-01 08:00:00 or in seconds since \
          1970, or set the format's time_unit if it is seconds, milliseconds, microseconds or \
          nanoseconds since 1970"
     )]
@@ -152,7 +152,7 @@ pub enum RowIssue {
         /// The value.
         value: String,
         /// What it looks like.
-        fault: TimeFault,
+        issue: TimeIssue,
     },
     /// A time more than a day from now.
     #[error(
@@ -178,18 +178,18 @@ pub enum RowIssue {
         needed: &'static str,
     },
     /// A title that cannot be shown.
-    #[error("column {column:?} has the title {value:?}, which {fault}; fix the row")]
+    #[error("column {column:?} has the title {value:?}, which {issue}; fix the row")]
     Title {
         /// The column.
         column: String,
         /// The value, cut.
         value: String,
         /// What is wrong with it.
-        fault: TitleFault,
+        issue: TitleIssue,
     },
     /// An address of a picture or a page that cannot be used.
     #[error(
-        "column {column:?} has the address {value:?}, which {fault}; write it as \
+        "column {column:?} has the address {value:?}, which {issue}; write it as \
          https://shop.example/item, or leave it empty"
     )]
     Url {
@@ -198,7 +198,7 @@ pub enum RowIssue {
         /// The value, cut.
         value: String,
         /// What is wrong with it.
-        fault: UrlFault,
+        issue: UrlIssue,
     },
     /// A training pair of a table of pairs without an event.
     #[error(
@@ -231,10 +231,10 @@ impl RowIssue {
             Self::UnknownOrder { .. } => "unknown order",
             Self::UnclosedQuote { .. } => "unclosed quote",
             Self::EmptyId { .. } => "empty id",
-            Self::BadId { fault, .. } => match fault {
-                IdFault::NoValue => "missing id",
-                IdFault::TooLong { .. } => "id too long",
-                IdFault::Invisible { .. } => "invisible character in id",
+            Self::BadId { issue, .. } => match issue {
+                IdIssue::NoValue => "missing id",
+                IdIssue::TooLong { .. } => "id too long",
+                IdIssue::Invisible { .. } => "invisible character in id",
                 _ => "control character in id",
             },
             Self::UnknownBehavior { .. } => "unknown behavior",

@@ -1,6 +1,6 @@
 //! What can be wrong with a triple.
 
-use lightgcn_core::IdFault;
+use lightgcn_core::IdIssue;
 use thiserror::Error;
 
 /// What is wrong with a line of a file of triples.
@@ -14,14 +14,14 @@ pub enum TripleIssue {
         found: usize,
     },
     /// A name is not one.
-    #[error("the {field} {value:?} {fault}; fix the line or remove it")]
+    #[error("the {field} {value:?} {issue}; fix the line or remove it")]
     Name {
         /// `head`, `relation`, `tail`, `item` or `entity`.
         field: &'static str,
         /// What stands there, cut if it is long.
         value: String,
         /// What is wrong with it.
-        fault: IdFault,
+        issue: IdIssue,
     },
     /// The line is not UTF-8.
     #[error("not UTF-8 text; convert the file to UTF-8")]

@@ -1,6 +1,6 @@
 use super::*;
 use crate::{KCoreConfig, PairFiles, PrepareConfig, SplitConfig, prepare};
-use lightgcn_core::IdFault;
+use lightgcn_core::IdIssue;
 use std::fs;
 
 /// A dataset of the items a, b and c with the facts of the files, or why there is none.
@@ -124,16 +124,16 @@ fn lines_that_are_no_triples_name_their_place() {
         issue("a genre comedy\n"),
         (1, TripleIssue::Fields { found })
     );
-    let name = |field, fault| TripleIssue::Name {
+    let name = |field, issue| TripleIssue::Name {
         field,
         value: String::new(),
-        fault,
+        issue,
     };
     assert_eq!(
         issue("a\t\tcomedy\n"),
-        (1, name("relation", IdFault::Empty))
+        (1, name("relation", IdIssue::Empty))
     );
-    assert_eq!(issue("a\tgenre\t\n"), (1, name("tail", IdFault::Empty)));
+    assert_eq!(issue("a\tgenre\t\n"), (1, name("tail", IdIssue::Empty)));
     let message = read(&["a\tgenre\n"]).unwrap_err().to_string();
     assert!(
         message.ends_with(

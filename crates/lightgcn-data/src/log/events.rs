@@ -292,10 +292,10 @@ impl EventLogBuilder {
     ) -> Result<(), DataError> {
         let mut issues = Vec::new();
         for (kind, id) in [("user", user), ("item", item)] {
-            if let Err(fault) = check_id(id) {
+            if let Err(issue) = check_id(id) {
                 let id = shorten(id);
                 issues.push(format!(
-                    "{kind} {id:?} is not a valid id: it {fault}; every event needs one"
+                    "{kind} {id:?} is not a valid id: it {issue}; every event needs one"
                 ));
             }
         }

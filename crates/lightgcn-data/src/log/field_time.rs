@@ -2,7 +2,7 @@
 
 use crate::RowIssue;
 use crate::log::table::Table;
-use crate::time::{self, TimeFault, TimeUnit};
+use crate::time::{self, TimeIssue, TimeUnit};
 
 /// The time in a field, in seconds since 1970, which must not be after `last`.
 #[inline]
@@ -25,7 +25,7 @@ pub(crate) fn read_time(
 
 /// The issue with an invalid or future time.
 #[cold]
-fn time_issue(table: &Table, column: usize, parsed: Result<i64, TimeFault>) -> RowIssue {
+fn time_issue(table: &Table, column: usize, parsed: Result<i64, TimeIssue>) -> RowIssue {
     let value = table.shown(column);
     let column = table.column_name(column);
     match parsed {
@@ -34,11 +34,11 @@ fn time_issue(table: &Table, column: usize, parsed: Result<i64, TimeFault>) -> R
             value,
             read: time::display(time),
         },
-        Err(TimeFault::Invalid) => RowIssue::Time { column, value },
-        Err(fault) => RowIssue::AmbiguousTime {
+        Err(TimeIssue::Invalid) => RowIssue::Time { column, value },
+        Err(issue) => RowIssue::AmbiguousTime {
             column,
             value,
-            fault,
+            issue,
         },
     }
 }

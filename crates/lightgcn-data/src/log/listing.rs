@@ -180,10 +180,10 @@ impl ListingColumns {
         };
         // Lines may end in \r\r\n.
         let text = table.text(column)?.trim_end_matches('\r');
-        let title = check_title(text).map_err(|fault| RowIssue::Title {
+        let title = check_title(text).map_err(|issue| RowIssue::Title {
             column: table.column_name(column),
             value: table.shown(column),
-            fault,
+            issue,
         })?;
         Ok(title.map(|title| title.into_owned()))
     }
@@ -215,10 +215,10 @@ fn url(table: &Table, column: Option<usize>) -> Result<Option<String>, RowIssue>
     let Some(text) = value(table, column)? else {
         return Ok(None);
     };
-    check_url(text).map_err(|fault| RowIssue::Url {
+    check_url(text).map_err(|issue| RowIssue::Url {
         column: table.column_name(column),
         value: table.shown(column),
-        fault,
+        issue,
     })?;
     Ok(Some(text.to_owned()))
 }

@@ -14,7 +14,7 @@ use crate::log::partitions::partitions;
 use crate::log::source::Source;
 use crate::log::wanted::Wanted;
 use crate::{DataError, LogFormat, Place, RowIssue};
-use lightgcn_core::{IdFault, InputFile, check_id};
+use lightgcn_core::{IdIssue, InputFile, check_id};
 use lines::Lines;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -276,19 +276,19 @@ impl Table {
         let id = self.text(n)?;
         match check_id(id) {
             Ok(()) => Ok(id),
-            Err(fault) => Err(self.id_issue(n, fault)),
+            Err(issue) => Err(self.id_issue(n, issue)),
         }
     }
 
     #[cold]
-    fn id_issue(&self, n: usize, fault: IdFault) -> RowIssue {
+    fn id_issue(&self, n: usize, issue: IdIssue) -> RowIssue {
         let (column, value) = (self.column_name(n), self.shown(n));
-        match fault {
-            IdFault::Empty => RowIssue::EmptyId { column },
-            fault => RowIssue::BadId {
+        match issue {
+            IdIssue::Empty => RowIssue::EmptyId { column },
+            issue => RowIssue::BadId {
                 column,
                 value,
-                fault,
+                issue,
             },
         }
     }

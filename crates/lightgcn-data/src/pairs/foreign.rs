@@ -74,7 +74,7 @@ pub(super) fn foreign(line: u64, text: &str) -> Option<Evidence> {
     }
     if first.ends_with(':') && first.len() > 1 {
         let looks = format!(
-            "a list after a name, such as JSON, YAML or `user: item item` has it, since it begins with {:?}",
+            "a list after a name, as in JSON, YAML or `user: item item`, since it begins with {:?}",
             shorten(first)
         );
         return evidence(looks, "remove the colon after the user");

@@ -144,12 +144,12 @@ fn bad_files_are_errors_with_their_path() {
     ));
     assert!(matches!(
         read(b"1 2\n1 NULL\n", b"1 3"),
-        DataError::PairId { line: 2, id, fault: lightgcn_core::IdFault::NoValue, .. } if id == "NULL"
+        DataError::PairId { line: 2, id, issue: lightgcn_core::IdIssue::NoValue, .. } if id == "NULL"
     ));
     // Lines that end in \r alone would be one.
     assert!(matches!(
         read(b"1 2\r3 4\r", b"1 3"),
-        DataError::PairId { line: 1, id, fault: lightgcn_core::IdFault::Control { character: '\r' } , .. } if id == "2\r3"
+        DataError::PairId { line: 1, id, issue: lightgcn_core::IdIssue::Control { character: '\r' } , .. } if id == "2\r3"
     ));
     assert!(matches!(
         read(b"0\t1\t5\t881250949\n0\t2\t3\t881250950\n1\t2\t4\t881250951\n", b"1 3"),

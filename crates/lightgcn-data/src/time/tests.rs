@@ -85,12 +85,12 @@ fn what_is_no_time_is_refused() {
 /// 2026-01-01.
 const NOW: i64 = 1_767_225_600;
 
-fn auto(text: &str) -> Result<i64, TimeFault> {
+fn auto(text: &str) -> Result<i64, TimeIssue> {
     parse_with(text.as_bytes(), TimeUnit::Auto, NOW)
 }
 
 #[test]
-fn numbers_that_look_like_a_calendar_are_faults() {
+fn numbers_that_look_like_a_calendar_are_issues() {
     for text in [
         "201910",
         "20191001",
@@ -115,7 +115,7 @@ fn numbers_that_look_like_a_calendar_are_faults() {
         "2019274",
         "2020366",
     ] {
-        assert_eq!(auto(text), Err(TimeFault::Calendar), "{text}");
+        assert_eq!(auto(text), Err(TimeIssue::Calendar), "{text}");
     }
     // Once the year 2033 has come, ten digits are seconds.
     let later = 2_100_000_000;
@@ -140,7 +140,7 @@ fn numbers_that_look_like_a_calendar_are_faults() {
 }
 
 #[test]
-fn counts_of_days_are_faults() {
+fn counts_of_days_are_issues() {
     // 2019-10-01 in each.
     for text in [
         "18170",
@@ -152,7 +152,7 @@ fn counts_of_days_are_faults() {
         "737699",
         "2458757.5",
     ] {
-        assert_eq!(auto(text), Err(TimeFault::DayCount), "{text}");
+        assert_eq!(auto(text), Err(TimeIssue::DayCount), "{text}");
     }
     for seconds in [0, 5, 9_000, 86_400, 100_000, 1_000_000, 788_918_400] {
         assert_eq!(auto(&seconds.to_string()), Ok(seconds));
@@ -167,7 +167,7 @@ fn counts_from_other_years_are_faults() {
         "637054848000000000",
         "13214361600000000",
     ] {
-        assert_eq!(auto(text), Err(TimeFault::Epoch), "{text}");
+        assert_eq!(auto(text), Err(TimeIssue::Epoch), "{text}");
         assert!(parse_with(text.as_bytes(), TimeUnit::Nanoseconds, NOW).is_ok());
     }
 }
@@ -182,7 +182,7 @@ fn a_given_unit_takes_numbers_as_they_are() {
     assert_eq!(parse("18170000000000", TimeUnit::Nanoseconds), Ok(18_170));
     assert_eq!(parse("2019-10-01", TimeUnit::Seconds), Ok(1_569_888_000));
     let beyond = parse("1569888000000", TimeUnit::Seconds);
-    assert_eq!(beyond, Err(TimeFault::Invalid));
+    assert_eq!(beyond, Err(TimeIssue::Invalid));
 }
 
 proptest! {

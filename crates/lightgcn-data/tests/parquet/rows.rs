@@ -21,7 +21,7 @@ fn issue(columns: Vec<(&str, ArrayRef)>, config: &ReadConfig) -> (u64, RowIssue)
 }
 
 #[test]
-fn faults_have_the_number_of_their_row() {
+fn issues_have_the_number_of_their_row() {
     let config = ReadConfig::default();
     let good = Some(START);
     let (row, null) = issue(

@@ -1,6 +1,6 @@
 //! CascadingRank: a personalized walk that cascades over behaviors.
 
-use crate::config::Faults;
+use crate::config::Issues;
 use crate::matrix::SparseMatrix;
 use crate::neighbors::Neighbors;
 use crate::{ItemToItem, LinearError};
@@ -72,22 +72,22 @@ impl CascadingRankConfig {
     /// Checks every field.
     ///
     /// # Errors
-    /// [`LinearError::Config`] with every fault.
+    /// [`LinearError::Config`] with every issue.
     pub fn check(&self) -> Result<(), LinearError> {
-        let mut faults = Faults::of("CascadingRank");
-        faults.share("alpha", self.alpha);
-        faults.share("beta", self.beta);
+        let mut issues = Issues::of("CascadingRank");
+        issues.share("alpha", self.alpha);
+        issues.share("beta", self.beta);
         if self.alpha + self.beta > 1.0 {
-            faults.push(format!(
+            issues.push(format!(
                 "alpha + beta is {}; they must be at most 1 together",
                 self.alpha + self.beta
             ));
         }
         if self.alpha + self.beta == 0.0 {
-            faults.push("alpha and beta are 0; one must be positive".to_owned());
+            issues.push("alpha and beta are 0; one must be positive".to_owned());
         }
-        faults.positive_count("n_neighbors", self.n_neighbors);
-        faults.into_result()
+        issues.positive_count("n_neighbors", self.n_neighbors);
+        issues.into_result()
     }
 
     /// Fits the walk over `stages`, the numbers of behaviors from the weakest to the target. Other

@@ -1,7 +1,7 @@
 //! A smooth low-pass filter of the item graph, as a polynomial.
 
 use super::spectral_filter::ideal_filter;
-use crate::config::Faults;
+use crate::config::Issues;
 use crate::low_rank::LowRank;
 use crate::matrix::{Normalized, SparseMatrix};
 use crate::model::check_scores;
@@ -54,18 +54,18 @@ impl ChebyshevFilterConfig {
     /// Checks every field.
     ///
     /// # Errors
-    /// [`LinearError::Config`] with every fault.
+    /// [`LinearError::Config`] with every issue.
     pub fn check(&self) -> Result<(), LinearError> {
-        let mut faults = Faults::of("ChebyCF");
+        let mut issues = Issues::of("ChebyCF");
         if !(1..=MOST_ORDER).contains(&self.order) {
             let given = self.order;
-            faults.push(format!("order is {given}; it must be 1 to {MOST_ORDER}"));
+            issues.push(format!("order is {given}; it must be 1 to {MOST_ORDER}"));
         }
-        faults.positive("flatness", self.flatness);
-        faults.not_negative("degree_power", self.degree_power);
-        faults.not_negative("ideal_weight", self.ideal_weight);
-        faults.positive_count("n_vectors", self.n_vectors);
-        faults.into_result()
+        issues.positive("flatness", self.flatness);
+        issues.not_negative("degree_power", self.degree_power);
+        issues.not_negative("ideal_weight", self.ideal_weight);
+        issues.positive_count("n_vectors", self.n_vectors);
+        issues.into_result()
     }
 
     /// Normalizes the training pairs and, with an ideal filter, finds their singular vectors.

@@ -1,6 +1,6 @@
 //! The best linear map from histories to themselves, in closed form.
 
-use crate::config::Faults;
+use crate::config::Issues;
 use crate::inverse::{BLOCK, negative_inverse};
 use crate::matrix::SparseMatrix;
 use crate::model::check_scores;
@@ -40,11 +40,11 @@ impl EaseConfig {
     /// Checks every field.
     ///
     /// # Errors
-    /// [`LinearError::Config`] with every fault.
+    /// [`LinearError::Config`] with every issue.
     pub fn check(&self) -> Result<(), LinearError> {
-        let mut faults = Faults::of("EASE");
-        faults.positive("regularization", self.regularization);
-        faults.into_result()
+        let mut issues = Issues::of("EASE");
+        issues.positive("regularization", self.regularization);
+        issues.into_result()
     }
 
     /// How many bytes fitting takes over `n_items` items: the dense matrix in single precision,

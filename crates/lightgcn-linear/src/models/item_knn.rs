@@ -1,6 +1,6 @@
 //! Items similar to those in the user's history.
 
-use crate::config::Faults;
+use crate::config::Issues;
 use crate::matrix::SparseMatrix;
 use crate::model::check_scores;
 use crate::neighbors::Neighbors;
@@ -59,16 +59,16 @@ impl ItemKnnConfig {
     /// Checks every field.
     ///
     /// # Errors
-    /// [`LinearError::Config`] with every fault.
+    /// [`LinearError::Config`] with every issue.
     pub fn check(&self) -> Result<(), LinearError> {
-        let mut faults = Faults::of("item-kNN");
-        faults.positive_count("n_neighbors", self.n_neighbors);
-        faults.not_negative("shrinkage", self.shrinkage);
+        let mut issues = Issues::of("item-kNN");
+        issues.positive_count("n_neighbors", self.n_neighbors);
+        issues.not_negative("shrinkage", self.shrinkage);
         if let FeatureWeighting::Bm25 { k1, b } = self.weighting {
-            faults.positive("k1", k1);
-            faults.share("b", b);
+            issues.positive("k1", k1);
+            issues.share("b", b);
         }
-        faults.into_result()
+        issues.into_result()
     }
 
     /// Compares the items of the training part. O(Σ_u pairs(u)²) time,

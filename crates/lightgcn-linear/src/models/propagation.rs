@@ -1,6 +1,6 @@
 //! One layer of propagation over the items, without training.
 
-use crate::config::Faults;
+use crate::config::Issues;
 use crate::matrix::SparseMatrix;
 use crate::neighbors::Neighbors;
 use crate::{Histories, ItemToItem, LinearError, PairWeights};
@@ -40,13 +40,13 @@ impl PropagationConfig {
     /// Checks every field.
     ///
     /// # Errors
-    /// [`LinearError::Config`] with every fault.
+    /// [`LinearError::Config`] with every issue.
     pub fn check(&self) -> Result<(), LinearError> {
-        let mut faults = Faults::of("propagation");
-        faults.not_negative("user_power", self.user_power);
-        faults.not_negative("item_power", self.item_power);
-        faults.positive_count("n_neighbors", self.n_neighbors);
-        faults.into_result()
+        let mut issues = Issues::of("propagation");
+        issues.not_negative("user_power", self.user_power);
+        issues.not_negative("item_power", self.item_power);
+        issues.positive_count("n_neighbors", self.n_neighbors);
+        issues.into_result()
     }
 
     /// Propagates from every item. O(Σ_u pairs(u)²) time, O(items · neighbors) memory.
@@ -102,16 +102,16 @@ mod tests {
     }
 
     #[test]
-    fn every_fault_is_listed() {
+    fn every_issue_is_listed() {
         let config = PropagationConfig {
             user_power: -1.0,
             item_power: f64::NAN,
             n_neighbors: 0,
             ..Default::default()
         };
-        let Err(LinearError::Config { faults, .. }) = config.check() else {
+        let Err(LinearError::Config { issues, .. }) = config.check() else {
             panic!("the settings must be refused");
         };
-        assert_eq!(faults.len(), 3);
+        assert_eq!(issues.len(), 3);
     }
 }

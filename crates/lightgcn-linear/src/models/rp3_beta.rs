@@ -1,6 +1,6 @@
 //! Random walks of three steps, with popular ends damped.
 
-use crate::config::Faults;
+use crate::config::Issues;
 use crate::matrix::SparseMatrix;
 use crate::model::check_scores;
 use crate::neighbors::Neighbors;
@@ -38,13 +38,13 @@ impl Rp3BetaConfig {
     /// Checks every field.
     ///
     /// # Errors
-    /// [`LinearError::Config`] with every fault.
+    /// [`LinearError::Config`] with every issue.
     pub fn check(&self) -> Result<(), LinearError> {
-        let mut faults = Faults::of("RP3β");
-        faults.not_negative("alpha", self.alpha);
-        faults.not_negative("beta", self.beta);
-        faults.positive_count("n_neighbors", self.n_neighbors);
-        faults.into_result()
+        let mut issues = Issues::of("RP3β");
+        issues.not_negative("alpha", self.alpha);
+        issues.not_negative("beta", self.beta);
+        issues.positive_count("n_neighbors", self.n_neighbors);
+        issues.into_result()
     }
 
     /// Sums the walks from item to item. O(Σ_u pairs(u)²) time, O(items · neighbors)

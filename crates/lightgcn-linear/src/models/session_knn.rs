@@ -1,6 +1,6 @@
 //! Nearest neighbors of sessions.
 
-use crate::config::Faults;
+use crate::config::Issues;
 use crate::sessions::Sessions;
 use crate::{LinearError, SessionTransitionsConfig};
 use lightgcn_core::{Rows, Train, UserId};
@@ -60,16 +60,16 @@ impl SessionKnnConfig {
     /// Checks every field.
     ///
     /// # Errors
-    /// [`LinearError::Config`] with every fault.
+    /// [`LinearError::Config`] with every issue.
     pub fn check(&self) -> Result<(), LinearError> {
-        let mut faults = Faults::of("session nearest neighbors");
-        faults.positive("gap_minutes", self.gap_minutes);
-        faults.positive_count("n_neighbors", self.n_neighbors);
-        faults.positive_count("n_sampled", self.n_sampled);
-        faults.positive("place_decay", self.place_decay);
-        faults.positive("age_decay_days", self.age_decay_days);
-        faults.positive("distance_decay", self.distance_decay);
-        faults.into_result()
+        let mut issues = Issues::of("session nearest neighbors");
+        issues.positive("gap_minutes", self.gap_minutes);
+        issues.positive_count("n_neighbors", self.n_neighbors);
+        issues.positive_count("n_sampled", self.n_sampled);
+        issues.positive("place_decay", self.place_decay);
+        issues.positive("age_decay_days", self.age_decay_days);
+        issues.positive("distance_decay", self.distance_decay);
+        issues.into_result()
     }
 
     /// Stores all sessions and the positions of items in them. O(events · log) time.
@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn every_fault_is_listed() {
+    fn every_issue_is_listed() {
         let config = SessionKnnConfig {
             gap_minutes: 0.0,
             n_neighbors: 0,
@@ -338,10 +338,10 @@ mod tests {
             age_decay_days: -1.0,
             distance_decay: 0.0,
         };
-        let Err(LinearError::Config { faults, .. }) = config.check() else {
+        let Err(LinearError::Config { issues, .. }) = config.check() else {
             panic!("the settings must be refused");
         };
-        assert_eq!(faults.len(), 6);
+        assert_eq!(issues.len(), 6);
         let timeless = crate::matrix::tests::train(&[vec![1.0, 1.0]]);
         let refused = SessionKnnConfig::default().fit(&timeless);
         assert!(matches!(refused, Err(LinearError::NoTimes { .. })));

@@ -1,6 +1,6 @@
 //! Which items follow which within sessions.
 
-use crate::config::Faults;
+use crate::config::Issues;
 use crate::matrix::SparseMatrix;
 use crate::neighbors::Neighbors;
 use crate::sessions::Sessions;
@@ -49,14 +49,14 @@ impl SessionTransitionsConfig {
     /// Checks every field.
     ///
     /// # Errors
-    /// [`LinearError::Config`] with every fault.
+    /// [`LinearError::Config`] with every issue.
     pub fn check(&self) -> Result<(), LinearError> {
-        let mut faults = Faults::of("session transitions");
-        faults.positive("gap_minutes", self.gap_minutes);
-        faults.positive_count("window", self.window);
-        faults.share("backward", self.backward);
-        faults.positive_count("n_neighbors", self.n_neighbors);
-        faults.into_result()
+        let mut issues = Issues::of("session transitions");
+        issues.positive("gap_minutes", self.gap_minutes);
+        issues.positive_count("window", self.window);
+        issues.share("backward", self.backward);
+        issues.positive_count("n_neighbors", self.n_neighbors);
+        issues.into_result()
     }
 
     /// Counts the transitions of all users. If single events are unknown, each pair is one event at
@@ -256,17 +256,17 @@ mod tests {
     }
 
     #[test]
-    fn every_fault_is_listed() {
+    fn every_issue_is_listed() {
         let config = SessionTransitionsConfig {
             gap_minutes: 0.0,
             window: 0,
             backward: 2.0,
             n_neighbors: 0,
         };
-        let Err(LinearError::Config { faults, .. }) = config.check() else {
+        let Err(LinearError::Config { issues, .. }) = config.check() else {
             panic!("the settings must be refused");
         };
-        assert_eq!(faults.len(), 4);
+        assert_eq!(issues.len(), 4);
     }
 
     proptest! {

@@ -1,6 +1,6 @@
 //! A linear and an ideal low-pass filter of the item graph.
 
-use crate::config::Faults;
+use crate::config::Issues;
 use crate::low_rank::LowRank;
 use crate::matrix::{Normalized, SparseMatrix};
 use crate::model::check_scores;
@@ -41,12 +41,12 @@ impl SpectralFilterConfig {
     /// Checks every field.
     ///
     /// # Errors
-    /// [`LinearError::Config`] with every fault.
+    /// [`LinearError::Config`] with every issue.
     pub fn check(&self) -> Result<(), LinearError> {
-        let mut faults = Faults::of("GF-CF");
-        faults.positive_count("n_vectors", self.n_vectors);
-        faults.not_negative("ideal_weight", self.ideal_weight);
-        faults.into_result()
+        let mut issues = Issues::of("GF-CF");
+        issues.positive_count("n_vectors", self.n_vectors);
+        issues.not_negative("ideal_weight", self.ideal_weight);
+        issues.into_result()
     }
 
     /// Normalizes the training pairs and finds their singular vectors. O(pairs · vectors + (users +

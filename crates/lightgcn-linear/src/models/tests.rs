@@ -198,9 +198,9 @@ fn items_out_of_range_panic() {
 }
 
 #[test]
-fn every_fault_of_a_configuration_is_listed() {
-    let faults = |checked: Result<(), LinearError>| match checked {
-        Err(LinearError::Config { faults, .. }) => faults,
+fn every_issue_of_a_configuration_is_listed() {
+    let issues = |checked: Result<(), LinearError>| match checked {
+        Err(LinearError::Config { issues, .. }) => issues,
         other => panic!("{other:?}"),
     };
     let knn = ItemKnnConfig {
@@ -209,7 +209,7 @@ fn every_fault_of_a_configuration_is_listed() {
         weighting: FeatureWeighting::Bm25 { k1: 0.0, b: 1.5 },
         ..Default::default()
     };
-    let found = faults(knn.check());
+    let found = issues(knn.check());
     assert_eq!(found.len(), 4, "{found:?}");
     assert_eq!(found[3], "b is 1.5; it must be between 0 and 1");
     let walks = Rp3BetaConfig {
@@ -218,18 +218,18 @@ fn every_fault_of_a_configuration_is_listed() {
         n_neighbors: 0,
         ..Default::default()
     };
-    assert_eq!(faults(walks.check()).len(), 3);
+    assert_eq!(issues(walks.check()).len(), 3);
     let ease = EaseConfig {
         regularization: 0.0,
         ..Default::default()
     };
-    assert_eq!(faults(ease.check()).len(), 1);
+    assert_eq!(issues(ease.check()).len(), 1);
     let spectral = SpectralFilterConfig {
         n_vectors: 0,
         ideal_weight: f64::INFINITY,
         ..Default::default()
     };
-    assert_eq!(faults(spectral.check()).len(), 2);
+    assert_eq!(issues(spectral.check()).len(), 2);
     let chebyshev = ChebyshevFilterConfig {
         order: 65,
         flatness: 0.0,
@@ -238,12 +238,12 @@ fn every_fault_of_a_configuration_is_listed() {
         n_vectors: 0,
         ..Default::default()
     };
-    assert_eq!(faults(chebyshev.check()).len(), 5);
+    assert_eq!(issues(chebyshev.check()).len(), 5);
     let svd = TruncatedSvdConfig {
         rank: 0,
         ..Default::default()
     };
-    assert_eq!(faults(svd.check()), ["rank is 0; it must be at least 1"]);
+    assert_eq!(issues(svd.check()), ["rank is 0; it must be at least 1"]);
     let error = svd.fit(&large()).unwrap_err().to_string();
     assert!(error.contains("PureSVD is invalid: rank is 0"), "{error}");
 }

@@ -1,6 +1,6 @@
 //! Projection onto the leading singular vectors.
 
-use crate::config::Faults;
+use crate::config::Issues;
 use crate::low_rank::LowRank;
 use crate::matrix::SparseMatrix;
 use crate::model::check_scores;
@@ -36,11 +36,11 @@ impl TruncatedSvdConfig {
     /// Checks every field.
     ///
     /// # Errors
-    /// [`LinearError::Config`] with every fault.
+    /// [`LinearError::Config`] with every issue.
     pub fn check(&self) -> Result<(), LinearError> {
-        let mut faults = Faults::of("PureSVD");
-        faults.positive_count("rank", self.rank);
-        faults.into_result()
+        let mut issues = Issues::of("PureSVD");
+        issues.positive_count("rank", self.rank);
+        issues.into_result()
     }
 
     /// Finds the singular vectors of the training part. O(pairs · rank + (users + items) · rank²)

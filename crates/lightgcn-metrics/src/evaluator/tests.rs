@@ -96,7 +96,7 @@ fn a_k_beyond_the_catalogue_is_a_shorter_list() {
 }
 
 #[test]
-fn faults_are_named() {
+fn issues_are_named() {
     let error = RankingEvaluator::new(&[20, 0], 5).unwrap_err();
     assert!(error.to_string().contains("K = 0"), "{error}");
     assert!(matches!(

@@ -46,21 +46,21 @@ impl ItemFilter {
         *self == Self::default()
     }
 
-    pub(crate) fn check(&self, faults: &mut Vec<String>) {
+    pub(crate) fn check(&self, issues: &mut Vec<String>) {
         if self.allow.as_ref().is_some_and(Vec::is_empty) {
-            faults.push(
+            issues.push(
                 "the list of allowed items is empty; give at least one, or omit it".to_owned(),
             );
         }
         for (name, price) in [("price_min", self.price_min), ("price_max", self.price_max)] {
             if price.is_some_and(|price| !price.is_finite()) {
-                faults.push(format!("{name} is not a finite number"));
+                issues.push(format!("{name} is not a finite number"));
             }
         }
         if let (Some(low), Some(high)) = (self.price_min, self.price_max)
             && low > high
         {
-            faults.push(format!("price_min {low} is above price_max {high}"));
+            issues.push(format!("price_min {low} is above price_max {high}"));
         }
     }
 

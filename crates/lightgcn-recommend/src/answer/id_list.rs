@@ -65,13 +65,13 @@ impl IdList {
     /// As [`IdList::read`].
     pub fn parse(path: impl Into<PathBuf>, bytes: &[u8]) -> Result<Self, RecommendError> {
         let path = path.into();
-        let fault = |line: Option<u64>, detail: &str| RecommendError::IdList {
+        let invalid = |line: Option<u64>, detail: &str| RecommendError::IdList {
             path: path.clone(),
             line,
             detail: detail.to_owned(),
         };
         let text = std::str::from_utf8(bytes)
-            .map_err(|_| fault(None, "it is not UTF-8; save it as plain text in UTF-8"))?;
+            .map_err(|_| invalid(None, "it is not UTF-8; save it as plain text in UTF-8"))?;
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let delimiter = delimiter(text);
         let mut rows = Vec::new();
@@ -82,7 +82,7 @@ impl IdList {
                 continue;
             }
             let fields = fields(line, delimiter).ok_or_else(|| {
-                fault(
+                invalid(
                     Some(number),
                     "unclosed quote; close it, or write the id without quotes",
                 )
@@ -173,7 +173,7 @@ impl IdList {
                     path: self.path.clone(),
                     line: Some(*line),
                     detail: format!(
-                        "it has {:?}, which is no id of the model, but {:?} is; write ids as the log has them, or \
+                        "it has {:?}, which is not an id of the model, but {:?} is; write ids as in the log, or \
                          remove the line",
                         shorten(id),
                         shorten(&known)
@@ -363,7 +363,7 @@ mod tests {
                 panic!("{text:?}: {error}");
             };
             assert_eq!(*line, Some(at), "{text:?}");
-            assert!(detail.contains("but \"5800004\" is"), "{detail}");
+            assert!(detail.contains("\"5800004\""), "{detail}");
         }
         let long = format!("5800001\n0{}\n", "9".repeat(5_000_000));
         let list = IdList::parse("list.txt", long.as_bytes()).unwrap();
@@ -400,7 +400,7 @@ mod tests {
     }
 
     #[test]
-    fn faults_name_the_line() {
+    fn issues_name_the_line() {
         let error = IdList::parse("list.txt", b"5800001\n\"5800004\n5800001\n").unwrap_err();
         assert!(
             matches!(error, RecommendError::IdList { line: Some(2), .. }),

@@ -87,33 +87,33 @@ impl RecommendOptions {
         if self.k == 0 {
             return Err(RecommendError::ZeroK);
         }
-        let mut faults = Vec::new();
+        let mut issues = Vec::new();
         for (name, value) in [
             ("diversity", self.diversity),
             ("exploration", self.exploration),
             ("revenue", self.revenue),
         ] {
             if !(0.0..=1.0).contains(&value) {
-                faults.push(format!("{name} is {value}; it must be between 0 and 1"));
+                issues.push(format!("{name} is {value}; it must be between 0 and 1"));
             }
         }
         if self.chain.is_empty() {
-            faults.push("the chain of sources is empty; give at least one".to_owned());
+            issues.push("the chain of sources is empty; give at least one".to_owned());
         }
         for (n, source) in self.chain.iter().enumerate() {
             if *source == Source::Exploration {
                 let hint = "set exploration to 0.05, for example";
-                faults.push(format!("exploration cannot be part of the chain; {hint}"));
+                issues.push(format!("exploration cannot be part of the chain; {hint}"));
             }
             if self.chain[..n].contains(source) {
-                faults.push(format!("the chain names {source} twice"));
+                issues.push(format!("the chain names {source} twice"));
             }
         }
-        self.filter.check(&mut faults);
-        if faults.is_empty() {
+        self.filter.check(&mut issues);
+        if issues.is_empty() {
             return Ok(());
         }
-        Err(RecommendError::Options { faults })
+        Err(RecommendError::Options { issues })
     }
 }
 

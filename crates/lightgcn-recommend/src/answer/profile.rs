@@ -158,19 +158,19 @@ fn recent_events(
     let mut n_ignored = 0;
     let mut items: Vec<ProfileItem> = Vec::new();
     for (n, event) in events.iter().enumerate() {
-        let fault = |detail| RecommendError::ContextEvent {
+        let invalid = |detail| RecommendError::ContextEvent {
             number: n + 1,
             detail,
         };
         let Some(behavior) = model.behavior(&event.behavior) else {
-            return Err(fault(format!(
+            return Err(invalid(format!(
                 "unknown behavior {:?}; the model knows {}",
                 event.behavior,
                 model.behavior_labels().join(", ")
             )));
         };
         if !(event.count > 0.0 && event.count <= MAX_COUNT) {
-            return Err(fault(format!(
+            return Err(invalid(format!(
                 "its count is {}; use a positive number of at most {MAX_COUNT}",
                 event.count
             )));

@@ -86,7 +86,7 @@ impl FromStr for Source {
             .into_iter()
             .find(|source| source.name() == name)
             .ok_or_else(|| RecommendError::Options {
-                faults: vec![format!(
+                issues: vec![format!(
                     "unknown source {name:?}; the sources are {}",
                     Self::ALL.map(Self::name).join(", ")
                 )],

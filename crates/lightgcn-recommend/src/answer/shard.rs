@@ -32,7 +32,7 @@ impl Shard {
     pub fn new(number: u32, of: u32) -> Result<Self, RecommendError> {
         match (1..=of).contains(&number) {
             true => Ok(Self { number, of }),
-            false => Err(Self::fault(&format!("{number}/{of}"))),
+            false => Err(Self::invalid(&format!("{number}/{of}"))),
         }
     }
 
@@ -42,9 +42,9 @@ impl Shard {
         xxh3_64(user.as_bytes()) % u64::from(self.of) == u64::from(self.number - 1)
     }
 
-    fn fault(given: &str) -> RecommendError {
+    fn invalid(given: &str) -> RecommendError {
         RecommendError::Options {
-            faults: vec![format!(
+            issues: vec![format!(
                 "{given:?} is not a valid shard; use INDEX/COUNT, such as 2/8"
             )],
         }
@@ -65,7 +65,7 @@ impl FromStr for Shard {
         let numbers = parts.and_then(|(n, of)| Some((n.parse().ok()?, of.parse().ok()?)));
         match numbers {
             Some((number, of)) => Self::new(number, of),
-            None => Err(Self::fault(text)),
+            None => Err(Self::invalid(text)),
         }
     }
 }

@@ -120,7 +120,7 @@ pub(crate) fn check_details(id: &str, details: &ItemDetails) -> Result<(), Recom
         id: id.to_owned(),
         detail,
     };
-    check_id(id).map_err(|fault| error(format!("its id {fault}")))?;
+    check_id(id).map_err(|issue| error(format!("its id {issue}")))?;
     if details.price.is_some_and(|price| !price.is_finite()) {
         return Err(error("its price is not a finite number".to_owned()));
     }
@@ -128,11 +128,11 @@ pub(crate) fn check_details(id: &str, details: &ItemDetails) -> Result<(), Recom
         match check_title(title) {
             Ok(Some(same)) if same == *title => {}
             Ok(_) => return Err(error("its title is empty or too long".to_owned())),
-            Err(fault) => return Err(error(format!("its title {fault}"))),
+            Err(issue) => return Err(error(format!("its title {issue}"))),
         }
     }
     for url in details.image_url.iter().chain(&details.page_url) {
-        check_url(url).map_err(|fault| error(format!("its address {url:?} {fault}")))?;
+        check_url(url).map_err(|issue| error(format!("its address {url:?} {issue}")))?;
     }
     Ok(())
 }

@@ -48,26 +48,26 @@ impl EvaluationOptions {
 
     /// Reports every problem.
     fn check(&self) -> Result<(), RecommendError> {
-        let mut faults = Vec::new();
+        let mut issues = Vec::new();
         if self.ks.is_empty() {
-            faults.push("no cutoffs K; give at least one".to_owned());
+            issues.push("no cutoffs K; give at least one".to_owned());
         }
         if self.ks.contains(&0) {
-            faults.push("a cutoff K is 0; use at least 1".to_owned());
+            issues.push("a cutoff K is 0; use at least 1".to_owned());
         }
         if !(self.confidence > 0.0 && self.confidence < 1.0) {
-            faults.push(format!(
+            issues.push(format!(
                 "confidence is {}; it must be between 0 and 1",
                 self.confidence
             ));
         }
         if self.block_size == 0 {
-            faults.push("block_size is 0; use at least 1".to_owned());
+            issues.push("block_size is 0; use at least 1".to_owned());
         }
-        if faults.is_empty() {
+        if issues.is_empty() {
             Ok(())
         } else {
-            Err(RecommendError::Options { faults })
+            Err(RecommendError::Options { issues })
         }
     }
 }

@@ -42,9 +42,9 @@ impl ExplainOptions {
             });
         }
         if self.min_users == 0 {
-            let fault = "min_users is 0; use at least 1";
+            let issue = "min_users is 0; use at least 1";
             return Err(RecommendError::Options {
-                faults: vec![fault.to_owned()],
+                issues: vec![issue.to_owned()],
             });
         }
         Ok(())

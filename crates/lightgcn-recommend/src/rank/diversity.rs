@@ -189,16 +189,16 @@ impl<'a, R: Ranker> DiverseRanker<'a, R> {
     /// If the table is not one row for each of the ranker's items.
     pub fn new(inner: R, items: &'a [f32], diversity: f64) -> Result<Self, RecommendError> {
         if !(0.0..=1.0).contains(&diversity) {
-            let fault = format!("diversity is {diversity}; it must be between 0 and 1");
+            let issue = format!("diversity is {diversity}; it must be between 0 and 1");
             return Err(RecommendError::Options {
-                faults: vec![fault],
+                issues: vec![issue],
             });
         }
         let n_items = inner.n_items();
         let dimension = items.len() / n_items.max(1);
         assert!(
             items.len() == n_items * dimension,
-            "the table holds {} numbers, which are no rows of {n_items} items",
+            "the table holds {} numbers, which do not divide into {n_items} rows",
             items.len(),
         );
         let name = format!("{}, diversity {diversity}", inner.name());

@@ -195,19 +195,19 @@ pub(crate) fn check_members<'m>(
     members: impl Iterator<Item = (&'m dyn Scorer, f64)>,
 ) -> Result<(), RecommendError> {
     let members: Vec<(&dyn Scorer, f64)> = members.collect();
-    let mut faults = Vec::new();
+    let mut issues = Vec::new();
     for (_, weight) in &members {
         if !(weight.is_finite() && *weight >= 0.0) {
-            faults.push(format!("the weight {weight} must be finite and 0 or more"));
+            issues.push(format!("the weight {weight} must be finite and 0 or more"));
         }
     }
     if members.is_empty() {
-        faults.push("an ensemble needs at least one member".to_owned());
+        issues.push("an ensemble needs at least one member".to_owned());
     } else if !members.iter().any(|(_, weight)| *weight > 0.0) {
-        faults.push("at least one weight must be positive".to_owned());
+        issues.push("at least one weight must be positive".to_owned());
     }
-    if !faults.is_empty() {
-        return Err(RecommendError::Options { faults });
+    if !issues.is_empty() {
+        return Err(RecommendError::Options { issues });
     }
     let (first, _) = members[0];
     for (member, _) in &members[1..] {

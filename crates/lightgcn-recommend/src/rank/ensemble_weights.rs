@@ -163,11 +163,11 @@ fn best(
 
 /// All ways to split `steps` shares among `n` members, in ascending order.
 fn combinations(n: usize, steps: usize) -> Result<Vec<Vec<f64>>, RecommendError> {
-    let fault = |fault: String| RecommendError::Options {
-        faults: vec![fault],
+    let invalid = |issue: String| RecommendError::Options {
+        issues: vec![issue],
     };
     if steps == 0 {
-        return Err(fault("steps is 0; use at least 1".to_owned()));
+        return Err(invalid("steps is 0; use at least 1".to_owned()));
     }
     let mut found: Vec<Vec<usize>> = vec![Vec::new()];
     for member in 0..n {
@@ -178,7 +178,7 @@ fn combinations(n: usize, steps: usize) -> Result<Vec<Vec<f64>>, RecommendError>
             next.extend((least..=left).map(|share| [&shares[..], &[share]].concat()));
             if next.len() > MAX_COMBINATIONS {
                 let most = format!("at most {MAX_COMBINATIONS} combinations are tried");
-                return Err(fault(format!(
+                return Err(invalid(format!(
                     "{steps} steps for {n} members are too many; {most}"
                 )));
             }

@@ -111,9 +111,9 @@ impl<R: Ranker> ExploringRanker<R> {
     /// [`RecommendError::Options`] if the share lies outside [0, 1].
     pub fn new(inner: R, exploration: f64, seed: u64) -> Result<Self, RecommendError> {
         if !(0.0..=1.0).contains(&exploration) {
-            let fault = format!("exploration is {exploration}; it must be between 0 and 1");
+            let issue = format!("exploration is {exploration}; it must be between 0 and 1");
             return Err(RecommendError::Options {
-                faults: vec![fault],
+                issues: vec![issue],
             });
         }
         let name = format!("{}, exploration {exploration}", inner.name());

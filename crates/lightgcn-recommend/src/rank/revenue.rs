@@ -36,9 +36,9 @@ impl<S: Scorer> RevenueScorer<S> {
             inner.n_items()
         );
         if !(0.0..=1.0).contains(&weight) {
-            let fault = format!("the weight of revenue is {weight}; it must be between 0 and 1");
+            let issue = format!("the weight of revenue is {weight}; it must be between 0 and 1");
             return Err(RecommendError::Options {
-                faults: vec![fault],
+                issues: vec![issue],
             });
         }
         let name = format!("{} (revenue {weight})", inner.name());
@@ -55,9 +55,9 @@ impl<S: Scorer> RevenueScorer<S> {
 pub(crate) fn usable_prices(prices: &[Option<f64>]) -> Result<Vec<f64>, RecommendError> {
     let mut known: Vec<f64> = prices.iter().copied().flatten().collect();
     if known.is_empty() {
-        let fault = "no item has a price, so revenue cannot be computed";
+        let issue = "no item has a price, so revenue cannot be computed";
         return Err(RecommendError::Options {
-            faults: vec![fault.to_owned()],
+            issues: vec![issue.to_owned()],
         });
     }
     known.sort_by(f64::total_cmp);

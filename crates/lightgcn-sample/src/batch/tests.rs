@@ -281,7 +281,7 @@ fn bad_configurations_are_errors() {
     let negatives = Box::new(UniformNegatives::new(Arc::clone(&positives)));
     let bad = config(0, 0, PositiveOrder::ByPair);
     let error = BatchSampler::new(positives, negatives, bad).unwrap_err();
-    assert!(matches!(error, SampleError::Config { faults } if faults.len() == 2));
+    assert!(matches!(error, SampleError::Config { issues } if issues.len() == 2));
 }
 
 proptest! {

@@ -77,6 +77,31 @@ impl std::fmt::Debug for Metrics {
     }
 }
 
+/// Adds the texts of metrics that are registered when they are first counted.
+fn describe(recorder: &PrometheusRecorder) {
+    for (name, text) in [
+        (REQUESTS, "Requests by route, method and status."),
+        (ITEMS, "Recommended items by source."),
+        (
+            FAILURES,
+            "Posts that the event store did not take, by reason.",
+        ),
+        (
+            ACTIONS,
+            "Requests to load or activate a model, and to remove a user.",
+        ),
+        (
+            CANCELLED,
+            "Parts of requests that never ran, because the client disconnected or their time \
+            was up.",
+        ),
+    ] {
+        recorder.describe_counter(name.into(), None, text.into());
+    }
+    let text = "Seconds from a request's header to its response, by route.";
+    recorder.describe_histogram(SECONDS.into(), None, text.into());
+}
+
 impl Metrics {
     pub(crate) fn new() -> Result<Self, ServeError> {
         Self::with(PrometheusBuilder::new())
@@ -99,27 +124,7 @@ impl Metrics {
                 });
             }
         };
-        for (name, text) in [
-            (REQUESTS, "Requests by route, method and status."),
-            (ITEMS, "Recommended items by source."),
-            (
-                FAILURES,
-                "Posts that the event store did not take, by reason.",
-            ),
-            (
-                ACTIONS,
-                "Requests to load or activate a model, and to remove a user.",
-            ),
-            (
-                CANCELLED,
-                "Parts of requests that never ran, because the client disconnected or their time \
-                was up.",
-            ),
-        ] {
-            recorder.describe_counter(name.into(), None, text.into());
-        }
-        let text = "Seconds from a request's header to its response, by route.";
-        recorder.describe_histogram(SECONDS.into(), None, text.into());
+        describe(&recorder);
         let counter = |name: &'static str, text: &'static str| {
             recorder.describe_counter(name.into(), None, text.into());
             recorder.register_counter(&Key::from_static_name(name), &METADATA)
@@ -128,12 +133,12 @@ impl Metrics {
             recorder.describe_gauge(name.into(), None, text.into());
             recorder.register_gauge(&Key::from_static_name(name), &METADATA)
         };
+        let labelled = |name: &'static str, label: &'static str, value: &'static str| {
+            let key = Key::from_parts(name, vec![Label::new(label, value)]);
+            recorder.register_counter(&key, &METADATA)
+        };
         let sources = Source::ALL.into_iter().chain([Source::Exploration]);
-        let items = sources.map(|source| {
-            let labels = vec![Label::new("source", source.name())];
-            let key = Key::from_parts(ITEMS, labels);
-            (source, recorder.register_counter(&key, &METADATA))
-        });
+        let items = sources.map(|source| (source, labelled(ITEMS, "source", source.name())));
         Ok(Self {
             items: items.collect(),
             in_flight: gauge(
@@ -150,10 +155,7 @@ impl Metrics {
                 "lightgcn_unread_bytes",
                 "Bytes of answers that are being computed or not yet written to clients.",
             ),
-            cancelled: ["gone", "late"].map(|reason| {
-                let labels = vec![Label::new("reason", reason)];
-                recorder.register_counter(&Key::from_parts(CANCELLED, labels), &METADATA)
-            }),
+            cancelled: ["gone", "late"].map(|reason| labelled(CANCELLED, "reason", reason)),
             events: counter("lightgcn_events_total", "Stored events."),
             swaps: counter("lightgcn_model_swaps_total", "Switches to another model."),
             refused_models: counter("lightgcn_model_refused_total", "Models that were rejected."),
@@ -161,14 +163,10 @@ impl Metrics {
                 "lightgcn_refused_authentications_total",
                 "Requests without a valid token or key, or for a foreign host.",
             ),
-            failures: ["full", "moved", "failed"].map(|reason| {
-                let key = Key::from_parts(FAILURES, vec![Label::new("reason", reason)]);
-                (reason, recorder.register_counter(&key, &METADATA))
-            }),
-            actions: ["load", "activate", "forget"].map(|action| {
-                let key = Key::from_parts(ACTIONS, vec![Label::new("action", action)]);
-                (action, recorder.register_counter(&key, &METADATA))
-            }),
+            failures: ["full", "moved", "failed"]
+                .map(|reason| (reason, labelled(FAILURES, "reason", reason))),
+            actions: ["load", "activate", "forget"]
+                .map(|action| (action, labelled(ACTIONS, "action", action))),
             requests: RwLock::default(),
             n_requests: AtomicU64::new(0),
             handle: recorder.handle(),

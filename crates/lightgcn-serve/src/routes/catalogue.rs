@@ -109,14 +109,14 @@ fn check(mut item: ItemChange) -> Result<ItemChange, ApiError> {
     }
     let bad = |message: String| ApiError::bad("bad_item", message);
     if let Some(Some(title)) = &item.title {
-        let title = check_title(title).map_err(|fault| bad(format!("the title {fault}")))?;
+        let title = check_title(title).map_err(|issue| bad(format!("the title {issue}")))?;
         item.title = Some(title.map(Cow::into_owned));
     }
     for (name, url) in [("image_url", &item.image_url), ("page_url", &item.page_url)] {
         if let Some(Some(url)) = url {
-            check_url(url).map_err(|fault| {
+            check_url(url).map_err(|issue| {
                 bad(format!(
-                    "the {name} {fault}; write it as https://shop.example/item"
+                    "the {name} {issue}; write it as https://shop.example/item"
                 ))
             })?;
         }

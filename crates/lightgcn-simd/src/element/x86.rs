@@ -278,7 +278,7 @@ pub(crate) unsafe fn prefetch_next_rows<T>(from: *const T, rows: usize, dim: usi
 }
 
 /// Prefetches the cache lines that begin `0, 64, ..` bytes from an address, as many as cover `bytes`. A
-/// prefetch never faults, whatever the address.
+/// prefetch never issues, whatever the address.
 ///
 /// # Safety
 /// The machine must have AVX2.

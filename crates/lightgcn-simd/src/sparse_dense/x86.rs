@@ -146,7 +146,7 @@ unsafe fn write_panel<const N: usize, const TAIL: bool, O: CsrIndex, C: CsrIndex
     let last_row = rows.end.saturating_sub(1);
     // SAFETY: for all pointers below: a column is below `n_columns` and a row below `n_rows` (the
     // invariant of `CsrView`), so each addresses `8 · N` numbers, and `tail` more, within its matrix.
-    // Offsets lie within `columns` and `values` by the same invariant. A prefetch cannot fault.
+    // Offsets lie within `columns` and `values` by the same invariant. A prefetch cannot issue.
     unsafe {
         let (dense_tail, out_tail) = (D::tail(tail), f32::tail(tail));
         let panel = dense.as_ptr().add(first);
@@ -288,7 +288,7 @@ unsafe fn fetch_ends<O: CsrIndex, C: CsrIndex, D: Element>(
     width: usize,
 ) {
     let slot = target.slot(row);
-    // SAFETY: the caller's promise; a prefetch cannot fault.
+    // SAFETY: the caller's promise; a prefetch cannot issue.
     unsafe {
         if let Some((_, addend)) = product.addend {
             let x = addend.as_ptr().wrapping_add(slot * product.dim + first);

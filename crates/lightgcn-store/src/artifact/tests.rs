@@ -208,7 +208,7 @@ fn final_embeddings_in_16_bits_come_back_with_the_same_bytes() {
 }
 
 #[test]
-fn layer_0_in_16_bits_is_a_fault() {
+fn layer_0_in_16_bits_is_an_issue() {
     let mut artifact = tiny();
     artifact.layer0 = artifact.layer0.into_storage(Storage::Bf16).unwrap();
     let message = artifact.check().unwrap_err().to_string();
@@ -247,7 +247,7 @@ fn popularity_counts_users_with_a_target() {
     assert_eq!(popularity_of(&tiny().train), [0, 1]);
 }
 
-/// Every fault is found before anything is written.
+/// Every issue is found before anything is written.
 #[test]
 fn parts_that_do_not_fit_are_all_listed() {
     let mut artifact = tiny();
@@ -267,7 +267,7 @@ fn parts_that_do_not_fit_are_all_listed() {
         .insert("loss".to_owned(), f64::INFINITY);
     let folder = tempfile::tempdir().unwrap();
     let error = artifact.save(folder.path().join("model")).unwrap_err();
-    let StoreError::Inconsistent { faults, .. } = &error else {
+    let StoreError::Inconsistent { issues, .. } = &error else {
         panic!("{error}");
     };
     for part in [
@@ -281,10 +281,10 @@ fn parts_that_do_not_fit_are_all_listed() {
         "\"loss\"",
         "price of item row 0",
     ] {
-        let found = faults.iter().filter(|fault| fault.contains(part)).count();
-        assert_eq!(found, 1, "{part}: {faults:?}");
+        let found = issues.iter().filter(|issue| issue.contains(part)).count();
+        assert_eq!(found, 1, "{part}: {issues:?}");
     }
-    assert_eq!(faults.len(), 9, "{faults:?}");
+    assert_eq!(issues.len(), 9, "{issues:?}");
     assert!(artifact.identity().is_err());
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 

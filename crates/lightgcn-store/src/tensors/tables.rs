@@ -1,6 +1,6 @@
 //! Reads tables of floating-point numbers without holding the whole file in memory too.
 
-use super::{Header, HeaderEntry, Number, TOO_SHORT, fault, header_length};
+use super::{Header, HeaderEntry, Number, TOO_SHORT, header_length, tensor_error};
 use crate::folder::CheckedReader;
 use crate::{Storage, StoreError};
 use half::bf16;
@@ -52,11 +52,15 @@ fn tables<const N: usize>(
     for (place, (name, allowed)) in wanted.into_iter().enumerate() {
         let entry = entries
             .remove(name)
-            .ok_or_else(|| fault(&path, name, "it is absent".to_owned()))?;
+            .ok_or_else(|| tensor_error(&path, name, "it is absent".to_owned()))?;
         order.push((entry, place, name, allowed));
     }
     if let Some(name) = entries.keys().next() {
-        return Err(fault(&path, name, "it does not belong here".to_owned()));
+        return Err(tensor_error(
+            &path,
+            name,
+            "it does not belong here".to_owned(),
+        ));
     }
     order.sort_by_key(|(entry, ..)| entry.data_offsets);
     let mut found: [Table; N] = std::array::from_fn(|_| Table::default());
@@ -64,7 +68,8 @@ fn tables<const N: usize>(
     for (entry, place, name, allowed) in order {
         let checked = storage(&entry, allowed)
             .and_then(|storage| Ok((storage, shape(&entry, storage, end)?)));
-        let (storage, (rows, width)) = checked.map_err(|detail| fault(&path, name, detail))?;
+        let (storage, (rows, width)) =
+            checked.map_err(|detail| tensor_error(&path, name, detail))?;
         end = entry.data_offsets[1];
         let n = (rows * width) as u64;
         let data = match storage {
@@ -79,7 +84,10 @@ fn tables<const N: usize>(
         };
     }
     if end != n_data {
-        let detail = format!("{} bytes behind its tensors belong to none", n_data - end);
+        let detail = format!(
+            "{} bytes after its tensors belong to no tensor",
+            n_data - end
+        );
         return Err(StoreError::damaged(&path, detail));
     }
     Ok(found)
@@ -145,5 +153,5 @@ fn numbers<T: Number>(
 
 fn fill(reader: &mut CheckedReader<'_>, to: &mut [u8]) -> Result<(), StoreError> {
     let read = reader.read_exact(to);
-    read.map_err(|error| reader.fault(error))
+    read.map_err(|error| reader.read_error(error))
 }

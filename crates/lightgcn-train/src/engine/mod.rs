@@ -9,7 +9,7 @@ pub(crate) mod batches;
 pub(crate) mod choose;
 pub(crate) mod clip;
 mod device;
-mod faults;
+mod guard;
 mod host_steps;
 pub(crate) mod host_tables;
 mod linear;

@@ -147,12 +147,12 @@ impl Checkpoint {
         M: AutodiffModule<B>,
         O: Optimizer<M, B>,
     {
-        let fault = |detail| self.damaged(detail);
-        let model = to_bytes::<B, _>(run.model.clone().into_record()).map_err(fault)?;
-        let optimizer = to_bytes::<B, _>(run.optimizer.to_record()).map_err(fault)?;
+        let invalid = |detail| self.damaged(detail);
+        let model = to_bytes::<B, _>(run.model.clone().into_record()).map_err(invalid)?;
+        let optimizer = to_bytes::<B, _>(run.optimizer.to_record()).map_err(invalid)?;
         let mut parts = vec![("model.mpk", model), ("optimizer.mpk", optimizer)];
         if let Some(best) = run.best {
-            let best = to_bytes::<B, _>(best.clone().into_record()).map_err(fault)?;
+            let best = to_bytes::<B, _>(best.clone().into_record()).map_err(invalid)?;
             parts.push(("best.mpk", best));
         }
         if !run.thresholds.is_empty() {
@@ -170,7 +170,7 @@ impl Checkpoint {
                 .map(|(name, b)| ((*name).to_owned(), sha256(b)))
                 .collect(),
         };
-        let json = serde_json::to_vec_pretty(&manifest).map_err(|e| fault(e.to_string()))?;
+        let json = serde_json::to_vec_pretty(&manifest).map_err(|e| invalid(e.to_string()))?;
         parts.push(("manifest.json", json));
         write_folder_atomically(&self.path, FORMAT, |folder| {
             for (name, bytes) in &parts {

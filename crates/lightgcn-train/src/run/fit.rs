@@ -135,8 +135,8 @@ where
 fn checkpoint_of<L>(job: &FitJob<'_, L>) -> Result<Option<Checkpoint>, TrainError> {
     let Some(folder) = &job.run.folder else {
         if job.run.resume {
-            let fault = "a run can only be resumed from its folder; give the folder";
-            return Err(TrainError::config(fault));
+            let issue = "a run can only be resumed from its folder; give the folder";
+            return Err(TrainError::config(issue));
         }
         return Ok(None);
     };

@@ -96,7 +96,7 @@ impl RetrainReport {
     /// A message for each metric that fell by more than the margin; empty if the new model may be
     /// published.
     #[must_use]
-    pub fn faults(&self, margin: Margin) -> Vec<String> {
+    pub fn issues(&self, margin: Margin) -> Vec<String> {
         let (old, new) = (&self.previous, &self.retrained);
         [
             ("recall@20", old.recall, new.recall),
@@ -290,16 +290,16 @@ mod tests {
             left_out_trained_on: 0,
         };
         let margin = Margin::new(0.1).unwrap();
-        assert!(report(0.181, 0.0901).faults(margin).is_empty());
-        let faults = report(0.179, 0.5).faults(margin);
+        assert!(report(0.181, 0.0901).issues(margin).is_empty());
+        let issues = report(0.179, 0.5).issues(margin);
         assert_eq!(
-            faults,
+            issues,
             ["recall@20 fell from 0.2000 to 0.1790, below 0.1800"]
         );
-        assert_eq!(report(0.1, 0.05).faults(margin).len(), 2);
+        assert_eq!(report(0.1, 0.05).issues(margin).len(), 2);
         assert!(
             report(0.2, 0.1)
-                .faults(Margin::new(0.0).unwrap())
+                .issues(Margin::new(0.0).unwrap())
                 .is_empty()
         );
         assert_eq!(Margin::default().value(), 0.01);

@@ -28,21 +28,21 @@ impl LearningRate {
     ) -> Result<Self, TrainError> {
         let steps = (config.epochs as usize).saturating_mul(n_batches).max(1);
         let rate = config.step_rate();
-        let fault = |fault: String| TrainError::Config {
-            faults: vec![fault],
+        let invalid = |issue: String| TrainError::Config {
+            issues: vec![issue],
         };
         let scheduler = match config.schedule {
             Schedule::Constant => Scheduler::Constant,
             Schedule::Linear { final_share } => Scheduler::Linear(
                 LinearLrSchedulerConfig::new(rate, rate * final_share, steps)
                     .init()
-                    .map_err(fault)?,
+                    .map_err(invalid)?,
             ),
             Schedule::Cosine { final_share } => Scheduler::Cosine(
                 CosineAnnealingLrSchedulerConfig::new(rate, steps)
                     .with_min_lr(rate * final_share)
                     .init()
-                    .map_err(fault)?,
+                    .map_err(invalid)?,
             ),
         };
         let mut this = Self {

@@ -77,12 +77,12 @@ impl WarmStart {
     /// # Errors
     /// [`TrainError::WarmStart`] if the artifact does not have it.
     pub fn candidate(&self) -> Result<Candidate, TrainError> {
-        let fault = |error: serde_json::Error| TrainError::WarmStart {
+        let invalid = |error: serde_json::Error| TrainError::WarmStart {
             detail: format!(
                 "its options cannot be read ({error}); it was not made by this version's `train`"
             ),
         };
-        let model = serde_json::from_value(self.artifact.model.config.clone()).map_err(fault)?;
+        let model = serde_json::from_value(self.artifact.model.config.clone()).map_err(invalid)?;
         // Models from before this setting depended on the size of the data had one batch per step.
         let mut options = Map::from_iter([("accumulate".to_owned(), 1.into())]);
         for (name, text) in &self.artifact.lineage.options {
@@ -93,7 +93,7 @@ impl WarmStart {
                 options.insert(name.to_owned(), value);
             }
         }
-        let train = serde_json::from_value(Value::Object(options)).map_err(fault)?;
+        let train = serde_json::from_value(Value::Object(options)).map_err(invalid)?;
         Ok(Candidate { model, train })
     }
 

@@ -67,7 +67,7 @@ impl SearchOptions {
     /// The strategy that these options describe.
     ///
     /// # Errors
-    /// [`TrainError::Config`] with every fault of the options.
+    /// [`TrainError::Config`] with every issue of the options.
     pub fn strategy(&self, space: &SearchSpace) -> Result<Box<dyn SearchStrategy>, TrainError> {
         self.check()?;
         let inner: Box<dyn SearchStrategy> = match self.strategy {
@@ -85,10 +85,10 @@ impl SearchOptions {
     }
 
     pub(crate) fn check(&self) -> Result<(), TrainError> {
-        let mut faults = Vec::new();
-        let mut require = |holds: bool, fault: &str| {
+        let mut issues = Vec::new();
+        let mut require = |holds: bool, issue: &str| {
             if !holds {
-                faults.push(fault.to_owned());
+                issues.push(issue.to_owned());
             }
         };
         let ascend = self.rungs.is_sorted_by(|a, b| a < b);
@@ -109,10 +109,10 @@ impl SearchOptions {
             self.folder.is_some() || !self.resume,
             "a search can only be resumed from its folder; give the folder",
         );
-        if faults.is_empty() {
+        if issues.is_empty() {
             Ok(())
         } else {
-            Err(TrainError::Config { faults })
+            Err(TrainError::Config { issues })
         }
     }
 }

@@ -110,15 +110,15 @@ pub(crate) fn ranked(trials: &[TrialRecord]) -> Vec<&TrialRecord> {
 /// [`TrainError::SearchSpace`] if the text would not read back as the same candidate: TOML has
 /// no nulls.
 pub(crate) fn config_text(candidate: &Candidate) -> Result<String, TrainError> {
-    let fault = |fault: String| TrainError::SearchSpace {
-        faults: vec![format!(
-            "the configuration cannot be written as TOML: {fault}"
+    let invalid = |issue: String| TrainError::SearchSpace {
+        issues: vec![format!(
+            "the configuration cannot be written as TOML: {issue}"
         )],
     };
-    let text = toml::to_string(candidate).map_err(|error| fault(error.to_string()))?;
-    let back: Candidate = toml::from_str(&text).map_err(|error| fault(error.to_string()))?;
+    let text = toml::to_string(candidate).map_err(|error| invalid(error.to_string()))?;
+    let back: Candidate = toml::from_str(&text).map_err(|error| invalid(error.to_string()))?;
     if back != *candidate {
-        return Err(fault("it has options that only code can set".to_owned()));
+        return Err(invalid("it has options that only code can set".to_owned()));
     }
     Ok(text)
 }
@@ -237,6 +237,6 @@ mod tests {
             learning_rate: f64::NAN,
             ..TrainConfig::default()
         }));
-        assert!(matches!(error, Err(TrainError::SearchSpace { faults }) if faults.len() == 1));
+        assert!(matches!(error, Err(TrainError::SearchSpace { issues }) if issues.len() == 1));
     }
 }

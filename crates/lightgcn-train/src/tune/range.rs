@@ -53,22 +53,22 @@ impl ParameterRange {
     /// Reads a range as the space file declares it.
     ///
     /// # Errors
-    /// Every fault found.
+    /// Every issue found.
     pub(crate) fn parse(declared: &Map<String, Value>) -> Result<Self, Vec<String>> {
         let known = ["low", "high", "log", "step", "integer", "choices"];
-        let mut faults: Vec<String> = declared
+        let mut issues: Vec<String> = declared
             .keys()
             .filter(|key| !known.contains(&key.as_str()))
             .map(|key| format!("unknown key {key:?}; known are {}", known.join(", ")))
             .collect();
         let range = if declared.contains_key("choices") {
-            parse_choices(declared, &mut faults)
+            parse_choices(declared, &mut issues)
         } else {
-            parse_numbers(declared, &mut faults)
+            parse_numbers(declared, &mut issues)
         };
         match range {
-            Some(range) if faults.is_empty() => Ok(range),
-            _ => Err(faults),
+            Some(range) if issues.is_empty() => Ok(range),
+            _ => Err(issues),
         }
     }
 
@@ -190,21 +190,21 @@ fn tidy(x: f64) -> f64 {
 
 fn parse_choices(
     declared: &Map<String, Value>,
-    faults: &mut Vec<String>,
+    issues: &mut Vec<String>,
 ) -> Option<ParameterRange> {
     if declared.len() > 1 {
-        faults.push("choices cannot be combined with other keys".to_owned());
+        issues.push("choices cannot be combined with other keys".to_owned());
     }
     let Some(choices) = declared["choices"].as_array() else {
-        faults.push("choices must be a list".to_owned());
+        issues.push("choices must be a list".to_owned());
         return None;
     };
     if choices.is_empty() {
-        faults.push("choices is empty; name at least one value".to_owned());
+        issues.push("choices is empty; name at least one value".to_owned());
     }
     for (n, choice) in choices.iter().enumerate() {
         if choices[..n].contains(choice) {
-            faults.push(format!("choices has {choice} twice"));
+            issues.push(format!("choices has {choice} twice"));
         }
     }
     Some(ParameterRange::Choice {
@@ -214,13 +214,13 @@ fn parse_choices(
 
 fn parse_numbers(
     declared: &Map<String, Value>,
-    faults: &mut Vec<String>,
+    issues: &mut Vec<String>,
 ) -> Option<ParameterRange> {
     let mut flag = |name: &str| match declared.get(name) {
         None => false,
         Some(Value::Bool(flag)) => *flag,
         Some(other) => {
-            faults.push(format!("{name} must be true or false, not {other}"));
+            issues.push(format!("{name} must be true or false, not {other}"));
             false
         }
     };
@@ -229,11 +229,11 @@ fn parse_numbers(
         let value = declared.get(name);
         let number = value.and_then(Value::as_f64);
         match value {
-            None if needed => faults.push(format!(
+            None if needed => issues.push(format!(
                 "{name} is missing; a range is {{ low, high }} or {{ choices }}"
             )),
             Some(other) if number.is_none() => {
-                faults.push(format!("{name} must be a finite number, not {other}"));
+                issues.push(format!("{name} must be a finite number, not {other}"));
             }
             _ => {}
         }
@@ -243,24 +243,24 @@ fn parse_numbers(
     let step = number("step", false);
     let (low, high) = (low?, high?);
     if low >= high {
-        faults.push(format!(
+        issues.push(format!(
             "the range is empty: low {low} must be below high {high}"
         ));
     }
     if let Some(step) = step {
         if step <= 0.0 {
-            faults.push(format!("step must be positive, not {step}"));
+            issues.push(format!("step must be positive, not {step}"));
         } else if step > high - low {
-            faults.push(format!(
+            issues.push(format!(
                 "step {step} is wider than the range, which leaves a single value"
             ));
         }
         if log {
-            faults.push("log and step cannot be combined; remove one of them".to_owned());
+            issues.push("log and step cannot be combined; remove one of them".to_owned());
         }
     }
     if log && low <= 0.0 {
-        faults.push(format!("log needs a low above 0, not {low}"));
+        issues.push(format!("log needs a low above 0, not {low}"));
     }
     let whole = |name: &str| declared.get(name).is_none_or(Value::is_i64);
     let all_whole = ["low", "high", "step"].into_iter().all(whole);
@@ -273,9 +273,9 @@ fn parse_numbers(
     }
     let integer = |name: &str| declared.get(name).and_then(Value::as_i64);
     if !all_whole {
-        faults.push("integer needs low, high and step to be whole numbers".to_owned());
+        issues.push("integer needs low, high and step to be whole numbers".to_owned());
     } else if low.abs().max(high.abs()) > LARGEST_INTEGER as f64 {
-        faults.push(format!("integers must be within ±{LARGEST_INTEGER}"));
+        issues.push(format!("integers must be within ±{LARGEST_INTEGER}"));
     }
     Some(ParameterRange::Integer {
         low: integer("low")?,
@@ -323,8 +323,8 @@ mod tests {
     }
 
     #[test]
-    fn every_fault_of_a_declaration_is_listed() {
-        // Each fault names its key.
+    fn every_issue_of_a_declaration_is_listed() {
+        // Each issue names its key.
         for (declared, keys) in [
             (json!({ "low": 2, "high": 1 }), &["low"][..]),
             (json!({ "low": 1, "high": 1 }), &["low"]),
@@ -353,10 +353,10 @@ mod tests {
                 &["choices", "choices"],
             ),
         ] {
-            let faults = parse(declared.clone()).unwrap_err();
-            assert_eq!(faults.len(), keys.len(), "{declared}: {faults:?}");
-            for (fault, key) in faults.iter().zip(keys) {
-                assert!(fault.contains(key), "{declared}: {faults:?}");
+            let issues = parse(declared.clone()).unwrap_err();
+            assert_eq!(issues.len(), keys.len(), "{declared}: {issues:?}");
+            for (issue, key) in issues.iter().zip(keys) {
+                assert!(issue.contains(key), "{declared}: {issues:?}");
             }
         }
     }

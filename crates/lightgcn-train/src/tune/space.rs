@@ -69,11 +69,11 @@ impl SearchSpace {
     /// into those two (quoted, `"train.learning_rate"`) and whose values are ranges (see [`ParameterRange`]).
     ///
     /// # Errors
-    /// [`TrainError::SearchSpace`] with every fault found: invalid TOML, unknown tables, paths and options, empty
+    /// [`TrainError::SearchSpace`] with every issue found: invalid TOML, unknown tables, paths and options, empty
     /// ranges, invalid values.
     pub fn from_toml(text: &str) -> Result<Self, TrainError> {
         let value: Value = toml::from_str(text).map_err(|error| TrainError::SearchSpace {
-            faults: vec![error.to_string().trim_end().to_owned()],
+            issues: vec![error.to_string().trim_end().to_owned()],
         })?;
         Self::from_json(&value)
     }
@@ -83,38 +83,38 @@ impl SearchSpace {
     /// # Errors
     /// As [`from_toml`](Self::from_toml).
     pub fn from_json(value: &Value) -> Result<Self, TrainError> {
-        Self::read(value).map_err(|faults| TrainError::SearchSpace { faults })
+        Self::read(value).map_err(|issues| TrainError::SearchSpace { issues })
     }
 
     fn read(value: &Value) -> Result<Self, Vec<String>> {
-        let mut faults = Vec::new();
+        let mut issues = Vec::new();
         let empty = Map::new();
         let tables = value.as_object().unwrap_or(&empty);
         for name in tables.keys() {
             if !["model", "train", "space"].contains(&name.as_str()) {
-                faults.push(format!(
+                issues.push(format!(
                     "unknown key {name:?}; a space has the tables [model], [train] and [space]"
                 ));
             }
         }
         let mut declared = BTreeMap::new();
         if let Some(Value::Object(table)) = tables.get("space") {
-            collect("", table, &mut declared, &mut faults);
+            collect("", table, &mut declared, &mut issues);
         }
-        if declared.is_empty() && faults.is_empty() {
-            faults.push("[space] names no parameter; name at least one".to_owned());
+        if declared.is_empty() && issues.is_empty() {
+            issues.push("[space] names no parameter; name at least one".to_owned());
         }
         let mut parameters = BTreeMap::new();
         for (path, range) in &declared {
-            let path_fault = path_fault(path, &declared);
+            let path_issue = path_issue(path, &declared);
             match ParameterRange::parse(range) {
-                Ok(range) if path_fault.is_none() => {
+                Ok(range) if path_issue.is_none() => {
                     parameters.insert(path.clone(), range);
                 }
                 Ok(_) => {}
-                Err(found) => faults.extend(found.iter().map(|f| format!("`{path}`: {f}"))),
+                Err(found) => issues.extend(found.iter().map(|f| format!("`{path}`: {f}"))),
             }
-            faults.extend(path_fault);
+            issues.extend(path_issue);
         }
         let base = base(tables);
         let space = Self {
@@ -122,14 +122,14 @@ impl SearchSpace {
             base,
             parameters,
         };
-        space.check_values(&mut faults);
-        if faults.is_empty() {
-            space.check_combinations(&mut faults);
+        space.check_values(&mut issues);
+        if issues.is_empty() {
+            space.check_combinations(&mut issues);
         }
-        if faults.is_empty() {
+        if issues.is_empty() {
             Ok(space)
         } else {
-            Err(faults)
+            Err(issues)
         }
     }
 
@@ -153,7 +153,7 @@ impl SearchSpace {
     /// [`TrainError::SearchSpace`] if the configuration is invalid.
     pub fn candidate(&self, point: &Point) -> Result<Candidate, TrainError> {
         self.try_candidate(point)
-            .map_err(|faults| TrainError::SearchSpace { faults })
+            .map_err(|issues| TrainError::SearchSpace { issues })
     }
 
     /// The declaration, for records.
@@ -172,37 +172,37 @@ impl SearchSpace {
 
     fn try_candidate(&self, point: &Point) -> Result<Candidate, Vec<String>> {
         let mut whole = self.base.clone();
-        let mut faults: Vec<String> = point
+        let mut issues: Vec<String> = point
             .iter()
             .filter_map(|(path, value)| put(&mut whole, path, value).err())
             .collect();
-        if !faults.is_empty() {
-            return Err(faults);
+        if !issues.is_empty() {
+            return Err(issues);
         }
-        let model = part(&whole, "model", &mut faults);
-        let train = part(&whole, "train", &mut faults);
+        let model = part(&whole, "model", &mut issues);
+        let train = part(&whole, "train", &mut issues);
         let (Some(model), Some(train)) = (model, train) else {
-            return Err(faults);
+            return Err(issues);
         };
         let candidate = Candidate { model, train };
-        faults.extend(without_effect(&candidate, point));
+        issues.extend(without_effect(&candidate, point));
         match candidate.train.check() {
             Ok(_) => {}
-            Err(TrainError::Config { faults: found }) => faults.extend(found),
-            Err(other) => faults.push(other.to_string()),
+            Err(TrainError::Config { issues: found }) => issues.extend(found),
+            Err(other) => issues.push(other.to_string()),
         }
-        if faults.is_empty() {
+        if issues.is_empty() {
             Ok(candidate)
         } else {
-            Err(faults)
+            Err(issues)
         }
     }
 
-    /// Checks the base, and then each example of each parameter on its own, so that a fault names
+    /// Checks the base, and then each example of each parameter on its own, so that an issue names
     /// the parameter that causes it.
-    fn check_values(&self, faults: &mut Vec<String>) {
+    fn check_values(&self, issues: &mut Vec<String>) {
         if let Err(found) = self.try_candidate(&Point::new()) {
-            faults.extend(found.iter().map(|fault| format!("the base: {fault}")));
+            issues.extend(found.iter().map(|issue| format!("the base: {issue}")));
             return;
         }
         for (path, range) in &self.parameters {
@@ -210,9 +210,9 @@ impl SearchSpace {
             let mut told = BTreeSet::new();
             for value in range.examples() {
                 let point = Point::from([(path.clone(), value.clone())]);
-                for fault in self.try_candidate(&point).err().unwrap_or_default() {
-                    if told.insert(fault.clone()) {
-                        faults.push(format!("`{path}` = {value}: {fault}"));
+                for issue in self.try_candidate(&point).err().unwrap_or_default() {
+                    if told.insert(issue.clone()) {
+                        issues.push(format!("`{path}` = {value}: {issue}"));
                     }
                 }
             }
@@ -220,7 +220,7 @@ impl SearchSpace {
     }
 
     /// Checks the examples of all parameters together.
-    fn check_combinations(&self, faults: &mut Vec<String>) {
+    fn check_combinations(&self, issues: &mut Vec<String>) {
         let examples: Vec<(&String, Vec<Value>)> = self
             .parameters
             .iter()
@@ -246,8 +246,8 @@ impl SearchSpace {
                 point.insert((*path).clone(), values[index as usize].clone());
             }
             if let Err(found) = self.try_candidate(&point) {
-                faults.push(format!("at {}: {}", describe(&point), found.join(", ")));
-                if faults.len() == MOST_TOLD {
+                issues.push(format!("at {}: {}", describe(&point), found.join(", ")));
+                if issues.len() == MOST_TOLD {
                     return;
                 }
             }
@@ -298,7 +298,7 @@ fn collect(
     prefix: &str,
     table: &Map<String, Value>,
     found: &mut BTreeMap<String, Map<String, Value>>,
-    faults: &mut Vec<String>,
+    issues: &mut Vec<String>,
 ) {
     for (key, value) in table {
         let path = if prefix.is_empty() {
@@ -311,12 +311,12 @@ fn collect(
                 let keys = ["low", "high", "choices"];
                 let is_range = keys.iter().any(|key| inner.contains_key(*key));
                 if !is_range && !inner.is_empty() && inner.values().all(Value::is_object) {
-                    collect(&path, inner, found, faults);
+                    collect(&path, inner, found, issues);
                 } else if found.insert(path.clone(), inner.clone()).is_some() {
-                    faults.push(format!("`{path}` is declared twice"));
+                    issues.push(format!("`{path}` is declared twice"));
                 }
             }
-            other => faults.push(format!(
+            other => issues.push(format!(
                 "`{path}` is {other}, not a range; a range is {{ low, high }} or {{ choices }}, and \
                  a value that does not vary belongs in [model] or [train]"
             )),
@@ -324,7 +324,7 @@ fn collect(
     }
 }
 
-fn path_fault(path: &str, all: &BTreeMap<String, Map<String, Value>>) -> Option<String> {
+fn path_issue(path: &str, all: &BTreeMap<String, Map<String, Value>>) -> Option<String> {
     let mut parts = path.split('.');
     let first = parts.next().unwrap_or_default();
     if !["model", "train"].contains(&first) || parts.any(str::is_empty) {
@@ -370,11 +370,11 @@ fn put(whole: &mut Value, path: &str, value: &Value) -> Result<(), String> {
     Ok(())
 }
 
-fn part<T: DeserializeOwned>(whole: &Value, name: &str, faults: &mut Vec<String>) -> Option<T> {
+fn part<T: DeserializeOwned>(whole: &Value, name: &str, issues: &mut Vec<String>) -> Option<T> {
     match T::deserialize(&whole[name]) {
         Ok(part) => Some(part),
         Err(error) => {
-            faults.push(format!("[{name}]: {error}"));
+            issues.push(format!("[{name}]: {error}"));
             None
         }
     }

@@ -171,17 +171,17 @@ impl CompareConfig {
     fn time(&self) -> Result<Option<Duration>, Error> {
         let time = self.minutes.map(|minutes| {
             Duration::try_from_secs_f64(minutes * 60.0).map_err(|_| TrainError::Config {
-                faults: vec![format!("minutes is {minutes}; use a number above 0")],
+                issues: vec![format!("minutes is {minutes}; use a number above 0")],
             })
         });
         Ok(time.transpose()?)
     }
 
     fn check(&self, dataset: &Dataset) -> Result<(), Error> {
-        let mut faults = Vec::new();
-        let mut require = |holds: bool, fault: &str| {
+        let mut issues = Vec::new();
+        let mut require = |holds: bool, issue: &str| {
             if !holds {
-                faults.push(fault.to_owned());
+                issues.push(issue.to_owned());
             }
         };
         require(self.trials > 0, "trials must be at least 1");
@@ -207,9 +207,9 @@ impl CompareConfig {
                 &format!("the filter {filter} is listed twice"),
             );
         }
-        match faults.is_empty() {
+        match issues.is_empty() {
             true => Ok(()),
-            false => Err(TrainError::Config { faults }.into()),
+            false => Err(TrainError::Config { issues }.into()),
         }
     }
 }

@@ -61,7 +61,7 @@ pub(super) fn settings(
     let trials = outcome.trials.len();
     let failed = outcome.failed().find_map(|trial| trial.error.clone());
     let best = outcome.best.ok_or_else(|| TrainError::Config {
-        faults: vec![format!(
+        issues: vec![format!(
             "no trial of {} has a result: {}",
             model.name(),
             failed.unwrap_or_else(|| "time ran out before its first validation".to_owned())
@@ -85,7 +85,7 @@ pub(super) fn settings(
 fn space(own: &Candidate, dataset: &Dataset) -> Result<(SearchSpace, Point), Error> {
     let value = |part: Result<Value, serde_json::Error>| {
         part.map_err(|error| TrainError::Config {
-            faults: vec![format!("the settings cannot be written as JSON: {error}")],
+            issues: vec![format!("the settings cannot be written as JSON: {error}")],
         })
     };
     let model = value(serde_json::to_value(&own.model))?;

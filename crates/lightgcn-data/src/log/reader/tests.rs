@@ -352,7 +352,7 @@ fn bad_titles_and_addresses_of_catalogue_files_are_errors_with_their_place() {
         };
         read_events(&paths[..1], &config, &weights())
     };
-    let issue = |row: &str| match read(row, false) {
+    let bad_item = |row: &str| match read(row, false) {
         Err(DataError::Row {
             path,
             at: Place::Line(3),
@@ -363,22 +363,22 @@ fn bad_titles_and_addresses_of_catalogue_files_are_errors_with_their_place() {
     let RowIssue::Url {
         column,
         value,
-        fault,
-    } = issue("5773203,Oil,javascript:alert(1)")
+        issue,
+    } = bad_item("5773203,Oil,javascript:alert(1)")
     else {
         panic!("the address was read");
     };
     let expected = (
         "page_url",
         "javascript:alert(1)",
-        lightgcn_core::UrlFault::Scheme,
+        lightgcn_core::UrlIssue::Scheme,
     );
-    assert_eq!((column.as_str(), value.as_str(), fault), expected);
-    let RowIssue::Title { column, fault, .. } = issue("5773203,O\til,") else {
+    assert_eq!((column.as_str(), value.as_str(), issue), expected);
+    let RowIssue::Title { column, issue, .. } = bad_item("5773203,O\til,") else {
         panic!("the title was read");
     };
-    let control = lightgcn_core::TitleFault::Control { character: '\t' };
-    assert_eq!((column.as_str(), fault), ("title", control));
+    let control = lightgcn_core::TitleIssue::Control { character: '\t' };
+    assert_eq!((column.as_str(), issue), ("title", control));
     let kept = read("5773203,New,/relative", true).unwrap();
     assert_eq!(kept.stages()[1].dropped["bad address"], 1);
     assert_eq!(

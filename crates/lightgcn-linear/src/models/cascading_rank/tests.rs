@@ -95,16 +95,16 @@ fn a_behavior_without_events_and_a_log_of_the_target_alone_are_walked() {
 }
 
 #[test]
-fn every_fault_is_listed() {
+fn every_issue_is_listed() {
     let config = CascadingRankConfig {
         alpha: 1.5,
         beta: f64::NAN,
         n_neighbors: 0,
     };
-    let Err(LinearError::Config { faults, .. }) = config.check() else {
+    let Err(LinearError::Config { issues, .. }) = config.check() else {
         panic!("the settings must be refused");
     };
-    assert_eq!(faults.len(), 3);
+    assert_eq!(issues.len(), 3);
     for (alpha, beta) in [(0.6, 0.6), (0.0, 0.0)] {
         let config = CascadingRankConfig {
             alpha,

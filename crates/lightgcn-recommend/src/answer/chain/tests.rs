@@ -445,31 +445,31 @@ fn unusable_requests_are_typed_errors() {
             ..options(1)
         })
     };
-    let faults = |error| match error {
-        RecommendError::Options { faults } => faults.len(),
+    let issues = |error| match error {
+        RecommendError::Options { issues } => issues.len(),
         other => panic!("{other}"),
     };
     let allow = |allow: &[&str]| ItemFilter {
         allow: Some(allow.iter().map(|id| (*id).to_owned()).collect()),
         ..ItemFilter::default()
     };
-    assert_eq!(faults(filtered(allow(&[]))), 1);
+    assert_eq!(issues(filtered(allow(&[]))), 1);
     let price = ItemFilter {
         price_min: Some(2.0),
         price_max: Some(1.0),
         ..ItemFilter::default()
     };
-    assert_eq!(faults(filtered(price)), 1);
+    assert_eq!(issues(filtered(price)), 1);
     let chain = |chain: &[Source]| {
         refused(RecommendOptions {
             chain: chain.to_vec(),
             ..options(1)
         })
     };
-    assert_eq!(faults(chain(&[])), 1);
-    assert_eq!(faults(chain(&[Source::Random, Source::Random])), 1);
-    assert_eq!(faults(chain(&[Source::Exploration])), 1);
-    assert_eq!(faults("graph".parse::<Source>().unwrap_err()), 1);
+    assert_eq!(issues(chain(&[])), 1);
+    assert_eq!(issues(chain(&[Source::Random, Source::Random])), 1);
+    assert_eq!(issues(chain(&[Source::Exploration])), 1);
+    assert_eq!(issues("graph".parse::<Source>().unwrap_err()), 1);
     let event = |event: ContextEvent| {
         let request = RecommendRequest::new("ann").with_events(vec![event]);
         shop.answer(&request).unwrap_err()

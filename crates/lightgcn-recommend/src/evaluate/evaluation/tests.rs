@@ -120,7 +120,7 @@ fn unusable_inputs_are_errors() {
         confidence: 1.0,
         block_size: 0,
     };
-    assert!(matches!(with(&bad), RecommendError::Options { faults } if faults.len() == 3));
+    assert!(matches!(with(&bad), RecommendError::Options { issues } if issues.len() == 3));
     assert!(matches!(
         with(&options(&[])),
         RecommendError::Options { .. }

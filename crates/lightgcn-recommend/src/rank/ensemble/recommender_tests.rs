@@ -177,7 +177,7 @@ fn unusable_ensembles_are_errors() {
     for (own, theirs) in [(f64::NAN, 1.0), (0.0, 0.0), (-1.0, 1.0)] {
         let error = join(own, Box::new(other()), theirs).unwrap_err();
         assert!(
-            matches!(&error, RecommendError::Options { faults } if faults.len() == 1),
+            matches!(&error, RecommendError::Options { issues } if issues.len() == 1),
             "{error}"
         );
     }

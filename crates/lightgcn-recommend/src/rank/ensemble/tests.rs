@@ -45,15 +45,15 @@ fn scores_that_differ_by_rounding_alone_count_as_nothing() {
 
 #[test]
 fn unusable_members_are_errors() {
-    let faults = |members| match EnsembleRanker::new(members, Fusion::Score).unwrap_err() {
-        RecommendError::Options { faults } => faults.len(),
+    let issues = |members| match EnsembleRanker::new(members, Fusion::Score).unwrap_err() {
+        RecommendError::Options { issues } => issues.len(),
         other => panic!("{other}"),
     };
     let two = |a, b| vec![(ranker(&[1.0, 2.0]), a), (ranker(&[2.0, 1.0]), b)];
-    assert_eq!(faults(Vec::new()), 1);
-    assert_eq!(faults(two(1.0, f64::NAN)), 1);
-    assert_eq!(faults(two(-1.0, f64::INFINITY)), 2);
-    assert_eq!(faults(two(0.0, 0.0)), 1);
+    assert_eq!(issues(Vec::new()), 1);
+    assert_eq!(issues(two(1.0, f64::NAN)), 1);
+    assert_eq!(issues(two(-1.0, f64::INFINITY)), 2);
+    assert_eq!(issues(two(0.0, 0.0)), 1);
     let different = vec![(ranker(&[1.0, 2.0]), 1.0), (ranker(&[2.0]), 1.0)];
     assert!(matches!(
         EnsembleRanker::new(different, Fusion::Score),

@@ -85,7 +85,7 @@ impl RankingConfig {
     /// # Errors
     /// [`RecommendError::Options`] with every problem.
     pub fn check(&self) -> Result<(), RecommendError> {
-        let mut faults = Vec::new();
+        let mut issues = Vec::new();
         for (name, value) in [
             ("max_users", self.max_users),
             ("n_neighbors", self.n_neighbors),
@@ -93,18 +93,18 @@ impl RankingConfig {
             ("k", self.k),
         ] {
             if value == 0 {
-                faults.push(format!("{name} is 0; it must be at least 1"));
+                issues.push(format!("{name} is 0; it must be at least 1"));
             }
         }
         if self.l2.is_empty() {
-            faults.push("l2 is empty; give at least one strength".to_owned());
+            issues.push("l2 is empty; give at least one strength".to_owned());
         }
         for l2 in self.l2.iter().filter(|l2| !(l2.is_finite() && **l2 > 0.0)) {
-            faults.push(format!("l2 is {l2}; it must be positive and finite"));
+            issues.push(format!("l2 is {l2}; it must be positive and finite"));
         }
-        match faults.is_empty() {
+        match issues.is_empty() {
             true => Ok(()),
-            false => Err(RecommendError::Options { faults }),
+            false => Err(RecommendError::Options { issues }),
         }
     }
 }
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn every_fault_is_listed() {
+    fn every_issue_is_listed() {
         assert!(RankingConfig::default().check().is_ok());
         let config = RankingConfig {
             max_users: 0,
@@ -148,9 +148,9 @@ mod tests {
             l2: vec![0.0, f64::NAN],
             ..RankingConfig::default()
         };
-        let Err(RecommendError::Options { faults }) = config.check() else {
+        let Err(RecommendError::Options { issues }) = config.check() else {
             panic!("the settings must be refused");
         };
-        assert_eq!(faults.len(), 6);
+        assert_eq!(issues.len(), 6);
     }
 }

@@ -151,7 +151,7 @@ impl<'a> LearnedRanker<'a> {
         let ranking = LearnedRanking::from_stored(stored)?;
         let behaviors = artifact.behaviors.clone().check();
         let behaviors = behaviors.map_err(|error| RecommendError::Options {
-            faults: vec![error.to_string()],
+            issues: vec![error.to_string()],
         })?;
         let (pairs, table) = (&artifact.train, &artifact.embeddings);
         let model = EmbeddingRanker::from_nodes(
@@ -188,7 +188,7 @@ impl<'a> LearnedRanker<'a> {
     pub fn with_model(mut self, model: impl Scorer + Send + 'a) -> Self {
         assert!(
             (model.n_users(), model.n_items()) == (self.n_users(), self.n_items()),
-            "the model {:?} counts other users or items than the pairs",
+            "the model {:?} and the pairs count different users or items",
             model.name()
         );
         self.model = Some(Box::new(model));

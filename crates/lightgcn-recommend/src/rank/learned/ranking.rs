@@ -213,45 +213,45 @@ impl LearnedRanking {
             }
             _ => true,
         };
-        let fault = |detail: String| Err(RecommendError::Ranking { detail });
+        let invalid = |detail: String| Err(RecommendError::Ranking { detail });
         if let Some(unknown) = self
             .features
             .iter()
             .find(|weighted| !knows(weighted.feature))
         {
-            return fault(format!(
+            return invalid(format!(
                 "a feature of the group {:?} refers to a missing behavior or member, or has no \
                 half-life",
                 unknown.feature.group().name()
             ));
         }
         if self.features.is_empty() {
-            return fault("it has no features".to_owned());
+            return invalid("it has no features".to_owned());
         }
         let weights = self.features.iter().flat_map(|f| [f.met, f.new]);
         let sound = |weight: f64| weight.abs() <= MAX_WEIGHT;
         if let Some(weight) = weights.chain([self.bias]).find(|weight| !sound(*weight)) {
-            return fault(format!("its weight {weight} exceeds {MAX_WEIGHT}"));
+            return invalid(format!("its weight {weight} exceeds {MAX_WEIGHT}"));
         }
         let usual = MIN_SCALE..=MAX_SCALE;
         let mut scales = self.features.iter().map(|weighted| weighted.scale);
         if let Some(scale) = scales.find(|scale| !usual.contains(scale)) {
-            return fault(format!(
+            return invalid(format!(
                 "its scale {scale} is not between {MIN_SCALE:e} and {MAX_SCALE:e}"
             ));
         }
         if !(1e-6..1e6).contains(&self.half_life_days) {
             let days = self.half_life_days;
-            return fault(format!(
+            return invalid(format!(
                 "its half-life of {days} days is not between 1e-6 and 1e6"
             ));
         }
         if self.now.is_some_and(|now| now.unsigned_abs() > MAX_TIME) {
-            return fault("its time is not within a million years".to_owned());
+            return invalid("its time is not within a million years".to_owned());
         }
         let most = self.candidates.max(self.best_sellers);
         if most > MAX_CANDIDATES {
-            return fault(format!("{most} candidates are more than {MAX_CANDIDATES}"));
+            return invalid(format!("{most} candidates are more than {MAX_CANDIDATES}"));
         }
         let n_items = pairs.n_items();
         if let Some(other) = self
@@ -260,7 +260,7 @@ impl LearnedRanking {
             .find(|m| LinearModel::n_items(*m) != n_items)
         {
             let found = LinearModel::n_items(other);
-            return fault(format!("a member has {found} items, the pairs {n_items}"));
+            return invalid(format!("a member has {found} items, the pairs {n_items}"));
         }
         Ok(())
     }

@@ -13,8 +13,8 @@ pub(super) fn issue(event: &StoredEvent) -> Option<String> {
         ("item", &event.item),
         ("behavior", &event.behavior),
     ] {
-        if let Err(fault) = lightgcn_core::check_id(id) {
-            return Some(format!("{what} {id:?} is not a valid id: it {fault}"));
+        if let Err(issue) = lightgcn_core::check_id(id) {
+            return Some(format!("{what} {id:?} is not a valid id: it {issue}"));
         }
     }
     if !(event.count.is_finite() && event.count > 0.0) {

@@ -120,7 +120,7 @@ pub(super) fn export(
     damage: Option<String>,
     out: impl Write,
 ) -> Result<ExportReport, EventStoreError> {
-    if let Some(reason) = format.fault() {
+    if let Some(reason) = format.issue() {
         let path = path.to_owned();
         return Err(EventStoreError::NoExportFormat { path, reason });
     }

@@ -37,7 +37,7 @@ pub struct ExportFormat {
     /// The columns in their order, for a log without a header.
     order: Option<Vec<String>>,
     /// Why no event can be written in this form.
-    fault: Option<String>,
+    issue: Option<String>,
     delimiter: u8,
     quoting: bool,
 }
@@ -47,7 +47,7 @@ impl Default for ExportFormat {
         Self {
             columns: COLUMNS.map(|name| Some(name.to_owned())),
             order: None,
-            fault: None,
+            issue: None,
             delimiter: b',',
             quoting: true,
         }
@@ -60,7 +60,7 @@ impl ExportFormat {
     #[must_use]
     pub fn from_options(options: &BTreeMap<String, String>) -> Self {
         let option = |name: &str| options.get(&format!("format.{name}"));
-        let fault = match (option("form"), option("behavior")) {
+        let issue = match (option("form"), option("behavior")) {
             (Some(form), _) => Some(format!(
                 "its form is {form:?}, whose files have no place for other behaviors and ids"
             )),
@@ -71,7 +71,7 @@ impl ExportFormat {
         };
         if option(COLUMNS[TIME]).is_none() {
             return Self {
-                fault,
+                issue,
                 ..Self::default()
             };
         }
@@ -80,14 +80,14 @@ impl ExportFormat {
         Self {
             columns: COLUMNS.map(|name| option(name).cloned()),
             order,
-            fault,
+            issue,
             delimiter: delimiter.unwrap_or(b','),
             quoting: option("quoting").is_none_or(|text| text == "true"),
         }
     }
 
     /// Why no event can be written in this form, if that is so.
-    pub(super) fn fault(&self) -> Option<String> {
+    pub(super) fn issue(&self) -> Option<String> {
         let missing = |order: &Vec<String>| {
             let mut needed = [TIME, BEHAVIOR, ITEM, USER].into_iter();
             needed.find(|&n| {
@@ -97,8 +97,8 @@ impl ExportFormat {
             })
         };
         let missing = self.order.as_ref().and_then(missing);
-        let no_column = || missing.map(|n| format!("its columns lack the one of {}", COLUMNS[n]));
-        self.fault.clone().or_else(no_column)
+        let no_column = || missing.map(|n| format!("its columns lack {}", COLUMNS[n]));
+        self.issue.clone().or_else(no_column)
     }
 
     pub(super) fn delimiter(&self) -> u8 {
@@ -168,7 +168,7 @@ mod tests {
         let pairs = ExportFormat::from_options(&BTreeMap::new());
         assert_eq!(pairs, ExportFormat::default());
         assert_eq!(pairs.header().unwrap()[..9], COLUMNS);
-        assert_eq!(pairs.fault(), None);
+        assert_eq!(pairs.issue(), None);
     }
 
     #[test]
@@ -195,14 +195,14 @@ mod tests {
             spare.row(&fields, "7"),
             ["ann", "7", "lamp", "view", "", "1"]
         );
-        assert_eq!(spare.fault(), None);
+        assert_eq!(spare.issue(), None);
         for (format, reason) in [
             (format("u,i,b", &[]), "event_time"),
             (format("u,i,t", &[("format.behavior", "buy")]), "\"buy\""),
             (format("u,i,b,t", &[("format.form", "otto")]), "\"otto\""),
         ] {
-            let fault = format.fault().unwrap_or_default();
-            assert!(fault.contains(reason), "{fault}");
+            let issue = format.issue().unwrap_or_default();
+            assert!(issue.contains(reason), "{issue}");
         }
     }
 }

@@ -88,8 +88,8 @@ fn damaged_embeddings_in_16_bits_are_named() {
     for (rows, width) in [(2, 6), (12, 1)] {
         let column = Column::new("final", [bf16::ONE; 12]).with_shape(rows, width);
         let message = error(&[layer0(), column]);
-        let fault = format!("{rows} rows of final embeddings, but 4 are needed");
-        assert!(message.contains(&fault), "{message}");
+        let issue = format!("{rows} rows of final embeddings, but 4 are needed");
+        assert!(message.contains(&issue), "{message}");
     }
     let message = error(&[layer0(), Column::new("final", [bf16::ONE; 12])]);
     assert!(
@@ -239,7 +239,7 @@ fn titles_addresses_and_stock_come_back_and_are_left_out_where_unknown() {
     artifact.catalogue = Catalogue::from_details([hostile, ItemDetails::default()]);
     let error = artifact.save(&path).unwrap_err();
     assert!(
-        matches!(&error, StoreError::Inconsistent { faults, .. } if faults[0].contains("does not start with http")),
+        matches!(&error, StoreError::Inconsistent { issues, .. } if issues[0].contains("does not start with http")),
         "{error}"
     );
 }

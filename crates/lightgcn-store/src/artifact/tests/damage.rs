@@ -153,7 +153,7 @@ fn wrong_places_are_named() {
     assert!(error.to_string().contains("it is a file"), "{error}");
 }
 
-/// The manifest's own faults; its text is changed before the checks of files begin.
+/// The manifest's own issues; its text is changed before the checks of files begin.
 #[test]
 fn manifests_are_validated() {
     let error_after = |change: &dyn Fn(&str) -> String| {

@@ -3,20 +3,20 @@ use crate::{LossConfig, Schedule};
 use lightgcn_nn::{AnyModelConfig, EmbeddingInitializer, LayerWeights};
 use serde_json::json;
 
-fn faults(text: &str) -> Vec<String> {
+fn issues(text: &str) -> Vec<String> {
     match SearchSpace::from_toml(text) {
-        Err(TrainError::SearchSpace { faults }) => faults,
+        Err(TrainError::SearchSpace { issues }) => issues,
         other => panic!("{text}: {other:?}"),
     }
 }
 
-/// Asserts that there is one fault for each of these, and that it names it.
+/// Asserts that there is one issue for each of these, and that it names it.
 fn told(text: &str, names: &[&str]) {
-    let found = faults(text);
+    let found = issues(text);
     assert_eq!(found.len(), names.len(), "{found:#?}");
     for name in names {
         assert!(
-            found.iter().any(|fault| fault.contains(name)),
+            found.iter().any(|issue| issue.contains(name)),
             "no {name:?} in {found:#?}"
         );
     }
@@ -222,7 +222,7 @@ fn models_can_be_choices() {
 }
 
 #[test]
-fn every_fault_is_told_before_any_training() {
+fn every_issue_is_told_before_any_training() {
     told("[space", &["line 1"]);
     told("", &["[space]"]);
     told("[space]", &["[space]"]);
@@ -281,7 +281,7 @@ fn every_fault_is_told_before_any_training() {
 
 #[test]
 fn values_that_do_not_go_together_are_told() {
-    let found = faults(
+    let found = issues(
         "[space]\n'model.name' = { choices = ['lightgcn', 'mf'] }\n\
          'model.layers' = { low = 1, high = 3, step = 1 }",
     );

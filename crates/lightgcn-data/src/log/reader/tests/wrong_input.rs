@@ -1,8 +1,8 @@
-//! Inputs that are wrong in part: each fault is named, counted, and costs its own row only.
+//! Inputs that are wrong in part: each issue is named, counted, and costs its own row only.
 
 use super::*;
-use crate::time::TimeFault;
-use lightgcn_core::IdFault;
+use crate::time::TimeIssue;
+use lightgcn_core::IdIssue;
 
 /// 2026-01-01.
 const NOW: i64 = 1_767_225_600;
@@ -151,18 +151,18 @@ fn numbers_that_are_no_times_are_bad_rows() {
         let RowIssue::AmbiguousTime {
             column,
             value,
-            fault,
+            issue,
         } = issue
         else {
             panic!("{issue:?}");
         };
         assert_eq!((column.as_str(), value.as_str()), ("event_time", number));
-        assert_eq!(fault, TimeFault::Calendar);
+        assert_eq!(issue, TimeIssue::Calendar);
     }
     assert!(matches!(
         bad_row("43739,view,c,w"),
         RowIssue::AmbiguousTime {
-            fault: TimeFault::DayCount,
+            issue: TimeIssue::DayCount,
             ..
         }
     ));
@@ -268,7 +268,7 @@ fn ids_follow_one_rule() {
             let issue = bad_row(&row);
             assert_eq!(issue.reason(), "missing id");
             assert!(
-                matches!(issue, RowIssue::BadId { value, fault: IdFault::NoValue, .. } if value == id)
+                matches!(issue, RowIssue::BadId { value, issue: IdIssue::NoValue, .. } if value == id)
             );
         }
     }
@@ -277,7 +277,7 @@ fn ids_follow_one_rule() {
     assert!(matches!(
         control,
         RowIssue::BadId {
-            fault: IdFault::Control { character: '\r' },
+            issue: IdIssue::Control { character: '\r' },
             ..
         }
     ));
@@ -292,7 +292,7 @@ fn ids_follow_one_rule() {
     assert!(matches!(
         &issue,
         RowIssue::BadId {
-            fault: IdFault::TooLong { bytes: 257 },
+            issue: IdIssue::TooLong { bytes: 257 },
             ..
         }
     ));

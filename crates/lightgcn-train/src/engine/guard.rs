@@ -7,7 +7,7 @@ use lightgcn_kernels::TrainingBackend;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 impl StepContext<'_> {
-    fn fault(self, detail: String) -> TrainError {
+    fn device_failed(self, detail: String) -> TrainError {
         TrainError::DeviceFailed {
             device: self.device.to_owned(),
             epoch: self.epoch,
@@ -28,7 +28,7 @@ impl StepContext<'_> {
         catch_unwind(AssertUnwindSafe(action)).map_err(|panic| {
             let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
             let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-            self.fault(text.unwrap_or_else(|| "the device's thread died".to_owned()))
+            self.device_failed(text.unwrap_or_else(|| "the device's thread died".to_owned()))
         })
     }
 
@@ -39,12 +39,12 @@ impl StepContext<'_> {
     ) -> Result<Vec<f32>, TrainError> {
         #[cfg(test)]
         if injected::is_due() {
-            return Err(self.fault("out of memory, as a test asked for".to_owned()));
+            return Err(self.device_failed("out of memory, as a test asked for".to_owned()));
         }
         let data = self.guard::<B, _>(|| tensor.try_into_data())?;
-        let data = data.map_err(|error| self.fault(error.to_string()))?;
+        let data = data.map_err(|error| self.device_failed(error.to_string()))?;
         let numbers = data.convert::<f32>().into_vec();
-        numbers.map_err(|error| self.fault(format!("{error:?}")))
+        numbers.map_err(|error| self.device_failed(format!("{error:?}")))
     }
 }
 
