@@ -2,9 +2,12 @@
 
 use lightgcn_core::is_invisible;
 
+/// Parts of a text, after the first, are ids from this number of bytes on; shorter ones may be counts.
+const MIN_PART: usize = 3;
+
 /// The known id that an unknown one stands for: without invisible characters, blanks and marks around it, as a whole
 /// number without leading zeros, `.0`, exponents and separators of thousands, in another case, or as a part of a text such
-/// as `7 sold out`, `7|old`, `{"id": 7}` or `https://shop/7`. Parts joined by hyphens, underscores and full stops, as in
+/// as `7 sold out`, `{"id": 700}` or `https://shop/700`. Parts joined by hyphens, underscores and full stops, as in
 /// `7-red`, are not looked at. O(length).
 pub(crate) fn known_spelling(id: &str, is_known: impl Fn(&str) -> bool) -> Option<String> {
     let visible = id.chars().filter(|&c| !(is_invisible(c) || c.is_control()));
@@ -13,22 +16,23 @@ pub(crate) fn known_spelling(id: &str, is_known: impl Fn(&str) -> bool) -> Optio
     let around = |c: char| is_mark(c) || c == '.' || c == '-';
     let trimmed = visible.trim_matches(around);
     let grouped = without_groups(trimmed);
-    let parts = trimmed.split(is_mark).map(|part| part.trim_matches(around));
+    let mut parts = trimmed.split(is_mark).map(|part| part.trim_matches(around));
+    let first = parts.next();
     let forms = [
         Some(id.trim()),
         Some(&visible),
         Some(trimmed),
         grouped.as_deref(),
+        first,
     ];
-    let forms = forms.into_iter().flatten().chain(parts);
-    let mut spellings = forms.filter(|form| !form.is_empty()).flat_map(|form| {
-        let whole = whole_number(form);
-        [Some(form.to_owned()), whole]
-            .into_iter()
-            .flatten()
-            .chain([form.to_lowercase(), form.to_uppercase()])
-    });
-    spellings.find(|spelling| spelling != id && is_known(spelling))
+    let forms = forms.into_iter().flatten();
+    let wholes = forms.clone().filter_map(whole_number);
+    let parts = parts.filter(|part| part.len() >= MIN_PART);
+    let mut spellings = forms
+        .chain(parts)
+        .flat_map(|form| [form.to_owned(), form.to_lowercase(), form.to_uppercase()])
+        .chain(wholes);
+    spellings.find(|spelling| spelling != id && !spelling.is_empty() && is_known(spelling))
 }
 
 /// A full-width digit as an ASCII one.
@@ -111,6 +115,7 @@ mod tests {
             ("5800025-red", None),
             ("5800025_2", None),
             ("58,00,025", None),
+            ("old, 0 left", None),
             ("5800025.5", None),
             ("5.8000251E+06", None),
             ("58000250", None),
