@@ -70,11 +70,15 @@ fn main() -> anyhow::Result<()> {
     let train = TrainConfig {
         seed: args.seed,
         // A quick look does not wait for the last gains.
-        patience: Some(2),
+        patience: Some(1),
         ..TrainConfig::default()
     };
     // The page shows the contents of the run folder next to the model.
     let run = args.out.join("model.run");
+    // An earlier quickstart's run is replaced.
+    if run.exists() {
+        std::fs::remove_dir_all(&run)?;
+    }
     let fitted = Fit::new(&logs)
         .prepare(prepare)
         .train(train)

@@ -197,6 +197,10 @@ pub(crate) struct PrepareArgs {
     /// Weights of behaviors: shop-log or shop-log-strong-views; use --config for others
     #[arg(long, value_name = "PRESET")]
     pub(crate) weights: Option<String>,
+    /// Train only on this many days before the held-out parts, or before the end of the log where nothing is held
+    /// out, such as 90d; or all [default: all]
+    #[arg(long, value_name = "DAYS", conflicts_with = "pairs")]
+    pub(crate) history: Option<History>,
     /// Halve the weight of an event for every DAYS of age
     #[arg(long, value_name = "DAYS", allow_negative_numbers = true)]
     pub(crate) half_life_days: Option<f64>,
@@ -426,8 +430,9 @@ pub(crate) struct EvaluateArgs {
     /// How much of the past each window trains on, such as 30d,90d,all [default: all]
     #[arg(long, value_name = "DAYS", value_delimiter = ',', requires = "windows")]
     pub(crate) history: Vec<History>,
-    /// Train this many times in each window, with different seeds
-    #[arg(long, default_value_t = 1, requires = "windows")]
+    /// Also train the model with other seeds, this many in total, and print how much its metrics vary; with
+    /// --windows, in each window
+    #[arg(long, default_value_t = 1)]
     pub(crate) seeds: u64,
     /// How to fuse the members of the ensemble
     #[arg(long, value_enum, default_value_t = FusionChoice::Score)]

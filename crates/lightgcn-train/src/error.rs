@@ -71,7 +71,7 @@ pub enum TrainError {
     },
     /// The run folder already has a checkpoint, which a fresh run would overwrite.
     #[error(
-        "{} already has a checkpoint; continue it with --resume, or choose another run folder",
+        "{} already has a checkpoint; continue it with --resume, delete it, or choose another run folder",
         path.display()
     )]
     CheckpointExists {

@@ -23,3 +23,4 @@ mod ensemble;
 mod interrupt;
 mod rolling;
 mod runs;
+mod seeds;

@@ -21,6 +21,9 @@ pub(super) const READ_EVENTS: &str = "read a log of events with `lightgcn prepar
 pub(super) const READ_RATINGS: &str =
     "read ratings with `lightgcn prepare --preset movielens`, or keep only users and their items";
 
+/// What to do with lengths of lists.
+pub(super) const LEAVE_OUT_COUNTS: &str = "leave out these numbers";
+
 const WRITE_PAIRS: &str =
     "write one line for each user, as `user item item ...`, or a CSV for `lightgcn prepare`";
 

@@ -126,6 +126,15 @@ impl FeatureGroup {
             Self::Model => "trained model",
         }
     }
+
+    /// The members among groups, in their order.
+    pub(super) fn members(groups: &[Self]) -> Vec<usize> {
+        let members = groups.iter().filter_map(|group| match group {
+            Self::Graph(member) => Some(*member),
+            _ => None,
+        });
+        members.collect()
+    }
 }
 
 impl Feature {

@@ -1,6 +1,7 @@
 //! Fitting a ranking to withheld purchases.
 
 use super::config::RankingConfig;
+use super::feature::FeatureGroup;
 use super::history::Clock;
 use super::learning::Fitter;
 use super::members::MemberKind;
@@ -42,22 +43,20 @@ impl RankingConfig {
         let mut fitter = Fitter::new(self, dataset, withhold, model)?;
         let clock = withhold.clock(dataset.split.train.interactions());
         let (mut models, mut users) = fitter.learning_users(clock)?;
-        let mut dropped_members = Vec::new();
+        let mut dropped = Vec::new();
         let (scales, found) = loop {
             let scales = fitter.scales(&users);
             let found = Search::new(&fitter, &users, &scales)?.run();
-            let (_, kept) = LearnedRanking::compact(&fitter.features, &scales, &found.weights);
-            if !(1..fitter.kinds.len()).contains(&kept.len()) {
+            let members = FeatureGroup::members(&found.groups);
+            if !(1..fitter.kinds.len()).contains(&members.len()) {
                 break (scales, found);
             }
-            let is_member = |group: &str| fitter.kinds.iter().any(|kind| kind.name() == group);
-            let dropped = found.groups.into_iter();
-            dropped_members.extend(dropped.filter(|e| e.dropped && is_member(&e.group)));
-            fitter.keep(&kept, &mut users);
-            models = pick(models, &kept);
+            dropped.extend(found.effects.into_iter().filter(|effect| effect.dropped));
+            fitter.keep(&found.groups, &mut users);
+            models = pick(models, &members);
         };
         let mut found = stack(&fitter, &users, &scales, found);
-        found.groups.splice(0..0, dropped_members);
+        found.effects.splice(0..0, dropped);
         let (features, kept) = LearnedRanking::compact(&fitter.features, &scales, &found.weights);
         // Where no feature tells candidates apart, there is no ranking either.
         if features.is_empty() {
@@ -83,7 +82,7 @@ impl RankingConfig {
                 l2: found.l2,
                 k: self.k,
                 ndcg: found.ndcg,
-                groups: found.groups,
+                groups: found.effects,
             },
             models: pick(models, &kept),
         })

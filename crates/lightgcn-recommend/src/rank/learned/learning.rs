@@ -1,7 +1,7 @@
 //! The users that a ranking is learned from: their candidates at the time of withheld purchases.
 
 use super::config::RankingConfig;
-use super::feature::{Feature, Known, all_features};
+use super::feature::{Feature, FeatureGroup, Known, all_features};
 use super::history::{Clock, DAY, UserHistory};
 use super::members::{MemberKind, behavior_stages, strengths};
 use super::ranking::{MAX_SCALE, MIN_SCALE, scaled};
@@ -168,9 +168,11 @@ impl<'a> Fitter<'a> {
         Ok((models, users))
     }
 
-    /// Goes on with these members alone (ascending), as if there had been no others: from candidates that only a
-    /// dropped member names nothing may be learned, as answers have none of them.
-    pub(super) fn keep(&mut self, members: &[usize], users: &mut [LearningUser]) {
+    /// Goes on with these groups of features and the trained model alone (ascending), as if there had been no
+    /// other members: from candidates that only a dropped member names nothing may be learned, as answers have
+    /// none of them.
+    pub(super) fn keep(&mut self, groups: &[FeatureGroup], users: &mut [LearningUser]) {
+        let members = FeatureGroup::members(groups);
         let place = |member| members.iter().position(|&kept| kept == member);
         let width = self.features.len();
         let kept: Vec<(usize, Feature)> = self
@@ -182,7 +184,8 @@ impl<'a> Fitter<'a> {
                     let member = place(member)?;
                     Some((n, Feature::Graph { member, behavior }))
                 }
-                other => Some((n, other)),
+                other => (other == Feature::Model || groups.contains(&other.group()))
+                    .then_some((n, other)),
             })
             .collect();
         let sources = members.iter().fold(BY_OTHERS, |bits, &n| bits | 1 << n);

@@ -43,6 +43,24 @@ impl Choices {
     pub(crate) fn row(&self, candidate: usize) -> &[f32] {
         &self.features[candidate * self.width..(candidate + 1) * self.width]
     }
+
+    /// The features that are not 0 for all candidates. The weights of the others are 0 whatever is learned.
+    pub(crate) fn informative(&self) -> Columns {
+        let mut found = [vec![false; self.width], vec![false; self.width]];
+        for (n, choice) in self.users.values().iter().enumerate() {
+            let found = &mut found[usize::from(choice.met)];
+            for (found, &x) in found.iter_mut().zip(self.row(n)) {
+                *found |= x != 0.0;
+            }
+        }
+        let [new, met] = found.map(|found| {
+            let columns = found.into_iter().enumerate();
+            columns
+                .filter_map(|(n, found)| found.then_some(n))
+                .collect()
+        });
+        Columns { met, new }
+    }
 }
 
 /// The users to learn from: rows of [`Choices::users`], each with a target.
@@ -82,8 +100,12 @@ pub(crate) struct Columns {
 }
 
 impl Columns {
+    pub(crate) fn n_features(&self) -> usize {
+        self.met.len() + self.new.len()
+    }
+
     fn n_parameters(&self) -> usize {
-        1 + self.met.len() + self.new.len()
+        1 + self.n_features()
     }
 
     /// The first parameter of a candidate's block and its features.
@@ -324,6 +346,13 @@ mod tests {
             met: vec![0, 1],
             new: vec![1],
         }
+    }
+
+    #[test]
+    fn features_that_are_zero_for_all_candidates_say_nothing() {
+        let Columns { met, new } = choices().informative();
+        assert_eq!((met, new), (vec![0, 1], vec![1]));
+        assert_eq!(Choices::new(2).informative().n_features(), 0);
     }
 
     #[test]

@@ -11,6 +11,10 @@ use serde::{Deserialize, Serialize};
 
 /// The default maximum number of rows of the matrix that EASE inverts.
 pub(crate) const EASE_ITEMS: usize = 12_000;
+/// Beyond this many items, those of fewer than [`EASE_USERS`] users have no weights in EASE: they would be next
+/// to nothing, and a third of the items of a shop's log takes two thirds of the time.
+const ALL_EASE_ITEMS: usize = 4_000;
+const EASE_USERS: usize = 3;
 
 /// The half-life of a history in session transitions: an hour, in days.
 const SESSION_HALF_LIFE: f64 = 1.0 / 24.0;
@@ -155,7 +159,16 @@ fn ease(
         regularization: 10.0 + 1.5 * pairs_per_item,
         ..EaseConfig::default()
     };
-    Ok(config.fit_strongest(&union, n_neighbors, ease_items)?)
+    let mut n_users = vec![0; pairs.n_items()];
+    for item in pairs.items() {
+        n_users[item.index()] += 1;
+    }
+    let usual = n_users.iter().filter(|&&n| n >= EASE_USERS).count();
+    Ok(config.fit_strongest(
+        &union,
+        n_neighbors,
+        ease_items.min(usual.max(ALL_EASE_ITEMS)),
+    )?)
 }
 
 /// The part of a history whose strongest behavior is one, with weights.

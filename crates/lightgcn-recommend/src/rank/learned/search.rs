@@ -32,6 +32,8 @@ pub(super) struct Search<'s> {
     /// All users that have a target among their candidates.
     learn: Vec<usize>,
     parts: Vec<Part>,
+    /// The features that are not 0 for all candidates.
+    informative: Columns,
 }
 
 /// What was chosen.
@@ -42,7 +44,10 @@ pub(super) struct Found {
     pub(super) l2: f64,
     /// The mean over users of the weights learned without them.
     pub(super) ndcg: f64,
-    pub(super) groups: Vec<GroupEffect>,
+    /// Those that were dropped and those that were not, each with what it changes.
+    pub(super) effects: Vec<GroupEffect>,
+    /// Those that were not dropped.
+    pub(super) groups: Vec<FeatureGroup>,
 }
 
 /// The part that a user belongs to.
@@ -111,6 +116,7 @@ impl<'s> Search<'s> {
         };
         Ok(Self {
             parts: (0..N_PARTS as usize).map(part).collect(),
+            informative: choices.informative(),
             fitter,
             users,
             learn,
@@ -129,31 +135,27 @@ impl<'s> Search<'s> {
         groups.dedup();
         let mut best = self.best_l2(&self.columns(&groups), None);
         let mut dropped = Vec::new();
+        groups.retain(|group| {
+            let is_informative = self.columns(&[*group]).n_features() > 0;
+            if !is_informative {
+                dropped.push(self.effect(*group, best.ndcg, best.ndcg, true));
+            }
+            is_informative
+        });
         let tried = loop {
-            let without = |out: &FeatureGroup| {
-                let rest: Vec<_> = groups
-                    .iter()
-                    .copied()
-                    .filter(|group| group != out)
-                    .collect();
-                self.trial(&self.columns(&rest), best.l2, Some(&best))
-            };
             let tried: Vec<(FeatureGroup, Trial)> = groups
                 .iter()
-                .map(|group| (*group, without(group)))
+                .map(|group| (*group, self.without(&[*group], &groups, &best)))
                 .collect();
-            let useless = tried
-                .iter()
-                .filter(|(group, trial)| is_useless(*group, trial, &best, &groups));
-            match useless.max_by(|a, b| a.1.ndcg.total_cmp(&b.1.ndcg)) {
-                Some((group, trial)) => {
-                    dropped.push(self.effect(*group, best.ndcg, trial.ndcg, true));
-                    best = trial.clone();
-                    let out = *group;
-                    groups.retain(|group| *group != out);
-                }
-                None => break tried,
-            }
+            let Some((out, next)) = self.drop_useless(&tried, &groups, &best) else {
+                break tried;
+            };
+            let out_of_tried = tried.iter().filter(|(group, _)| out.contains(group));
+            dropped.extend(
+                out_of_tried.map(|(group, trial)| self.effect(*group, best.ndcg, trial.ndcg, true)),
+            );
+            groups.retain(|group| !out.contains(group));
+            best = next;
         };
         let again = self.best_l2(&best.columns, Some(&best));
         if again.ndcg > best.ndcg {
@@ -168,8 +170,41 @@ impl<'s> Search<'s> {
             of_parts: best.weights,
             l2: best.l2,
             ndcg: best.ndcg,
-            groups: dropped,
+            effects: dropped,
+            groups,
         }
+    }
+
+    /// The same weights learned without the groups `out` of `groups`.
+    fn without(&self, out: &[FeatureGroup], groups: &[FeatureGroup], best: &Trial) -> Trial {
+        let rest = groups.iter().filter(|group| !out.contains(group));
+        let rest: Vec<FeatureGroup> = rest.copied().collect();
+        self.trial(&self.columns(&rest), best.l2, Some(best))
+    }
+
+    /// The groups to drop of those that were tried, with the figure without them: all that are useless
+    /// if that is no worse than without the most useless one alone, else that one.
+    fn drop_useless(
+        &self,
+        tried: &[(FeatureGroup, Trial)],
+        groups: &[FeatureGroup],
+        best: &Trial,
+    ) -> Option<(Vec<FeatureGroup>, Trial)> {
+        let useless = tried
+            .iter()
+            .filter(|(group, trial)| is_useless(*group, trial, best, groups));
+        let useless: Vec<&(FeatureGroup, Trial)> = useless.collect();
+        let (worst, alone) = useless
+            .iter()
+            .max_by(|a, b| a.1.ndcg.total_cmp(&b.1.ndcg))?;
+        if (2..groups.len()).contains(&useless.len()) {
+            let out: Vec<FeatureGroup> = useless.iter().map(|(group, _)| *group).collect();
+            let together = self.without(&out, groups, best);
+            if together.ndcg >= alone.ndcg {
+                return Some((out, together));
+            }
+        }
+        Some((vec![*worst], alone.clone()))
     }
 
     fn effect(&self, group: FeatureGroup, with: f64, without: f64, dropped: bool) -> GroupEffect {
@@ -185,20 +220,17 @@ impl<'s> Search<'s> {
         }
     }
 
-    /// The features of these groups: those of the pair for items met alone.
+    /// The features of these groups that tell candidates apart: those of the pair for items met alone.
     fn columns(&self, groups: &[FeatureGroup]) -> Columns {
-        let features = self.fitter.features.iter().enumerate();
-        let chosen: Vec<(usize, Feature)> = features
-            .filter(|(_, feature)| groups.contains(&feature.group()))
-            .map(|(n, feature)| (n, *feature))
-            .collect();
-        let new = chosen.iter().filter(|(_, feature)| !feature.is_of_pair());
-        let met = chosen
-            .iter()
-            .filter(|(_, feature)| !feature.is_of_new_items());
+        let is_chosen = |n: &usize| groups.contains(&self.fitter.features[*n].group());
+        let of = |columns: &[usize], is_other: fn(Feature) -> bool| {
+            let columns = columns.iter().copied().filter(is_chosen);
+            let columns = columns.filter(|n| !is_other(self.fitter.features[*n]));
+            columns.collect()
+        };
         Columns {
-            new: new.map(|(n, _)| *n).collect(),
-            met: met.map(|(n, _)| *n).collect(),
+            new: of(&self.informative.new, Feature::is_of_pair),
+            met: of(&self.informative.met, Feature::is_of_new_items),
         }
     }
 

@@ -55,7 +55,7 @@ pub(super) fn stack(
         weights.met[model] = joint[MODEL_MET];
         weights.new[model] = joint[MODEL_NEW];
     }
-    found.groups.push(GroupEffect {
+    found.effects.push(GroupEffect {
         group: fitter.model_name(),
         with: mean(&after),
         without: mean(&before),

@@ -322,8 +322,18 @@ fn a_dropped_member_leaves_no_trace() {
     let members = kept.clone();
     let alone = RankingConfig { members, ..config }.fit(&dataset).unwrap();
     assert_eq!(alone.members, kept);
-    assert_eq!(alone.features, all.features);
-    assert_eq!(alone.bias, all.bias);
+    // Up to rounding: Newton's method comes to the same minimum from another start.
+    let is_near = |a: f64, b: f64| (a - b).abs() < 1e-9;
+    assert_eq!(alone.features.len(), all.features.len());
+    for (one, other) in alone.features.iter().zip(&all.features) {
+        assert_eq!(
+            (one.feature, one.scale),
+            (other.feature, other.scale),
+            "{one:?}"
+        );
+        assert!(is_near(one.met, other.met) && is_near(one.new, other.new));
+    }
+    assert!(is_near(alone.bias, all.bias));
     assert_eq!(alone.report.ndcg, all.report.ndcg);
     let dropped = all.report.groups.iter().filter(|group| group.dropped);
     let dropped_alone = alone.report.groups.iter().filter(|group| group.dropped);
