@@ -482,7 +482,14 @@ mod tests {
     #[test]
     fn standard_input_is_named() {
         let empty = |path: &str| DataError::EmptyFile { path: path.into() };
-        insta::assert_snapshot!(format!("{}\n{}", empty("-"), empty("a/-")));
+        insta::assert_snapshot!(
+            empty("-"),
+            @"standard input is empty; remove it from the inputs, or check how it was written"
+        );
+        insta::assert_snapshot!(
+            empty("a/-"),
+            @"a/- is empty; remove it from the inputs, or check how it was written"
+        );
     }
 
     #[test]
