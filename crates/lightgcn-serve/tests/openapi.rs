@@ -101,6 +101,27 @@ async fn every_status_is_told() {
 }
 
 #[tokio::test]
+async fn the_headers_of_lists_are_told() {
+    let document = document(&service().router()).await;
+    for (method, path) in [
+        ("get", "/v1/recommendations/{user}"),
+        ("post", "/v1/recommendations"),
+    ] {
+        let parameters = document["paths"][path][method]["parameters"].as_array();
+        let headers = parameters
+            .unwrap()
+            .iter()
+            .filter(|one| one["in"] == "header");
+        let headers: Vec<_> = headers
+            .map(|one| (&one["name"], &one["required"]))
+            .collect();
+        let (id, not_shown) = (json!("x-request-id"), json!("x-not-shown"));
+        let no = json!(false);
+        assert_eq!(headers, [(&id, &no), (&not_shown, &no)], "{method} {path}");
+    }
+}
+
+#[tokio::test]
 async fn keys_are_a_security_scheme() {
     let open = document(&service().router()).await;
     let scheme = &open["components"]["securitySchemes"]["bearer"];
@@ -162,11 +183,18 @@ async fn a_post_has_one_answer_or_many() {
 async fn the_admin_listener_has_a_document_of_its_own() {
     let own = document(&service().admin_router()).await;
     let paths: Vec<&String> = own["paths"].as_object().unwrap().keys().collect();
-    assert_eq!(paths, ["/admin/models", "/admin/models/{version}/activate"]);
+    let expected = [
+        "/admin/models",
+        "/admin/models/{version}/activate",
+        "/admin/rollback",
+    ];
+    assert_eq!(paths, expected);
     let listed = vec![200, 400, 403, 405, 500];
     assert_eq!(statuses(&own, "get", "/admin/models"), listed);
     let loaded = vec![200, 400, 403, 405, 408, 413, 415, 422, 500];
     assert_eq!(statuses(&own, "post", "/admin/models"), loaded);
+    let rolled_back = vec![200, 400, 403, 404, 405, 408, 413, 415, 422, 500];
+    assert_eq!(statuses(&own, "post", "/admin/rollback"), rolled_back);
     let activated = vec![200, 400, 403, 404, 405, 500];
     assert_eq!(
         statuses(&own, "post", "/admin/models/{version}/activate"),

@@ -21,7 +21,7 @@ use metrics_exporter_prometheus::{
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use text::Text;
 
 const METADATA: Metadata<'static> = Metadata::new(module_path!(), Level::INFO, None);
@@ -40,6 +40,7 @@ const SECONDS: &str = "lightgcn_http_request_duration_seconds";
 const CANCELLED: &str = "lightgcn_jobs_cancelled_total";
 const FAILURES: &str = "lightgcn_event_store_failures_total";
 const ACTIONS: &str = "lightgcn_admin_actions_total";
+const REFITS: &str = "lightgcn_refits_total";
 const ITEMS: &str = "lightgcn_recommended_items_total";
 
 /// The labels of a request: its route, method and status.
@@ -68,7 +69,11 @@ pub(crate) struct Metrics {
     /// Posts that the event store did not take, by reason.
     failures: [(&'static str, Counter); 3],
     /// By action.
-    actions: [(&'static str, Counter); 3],
+    actions: [(&'static str, Counter); 4],
+    /// By outcome.
+    refits: [(&'static str, Counter); 4],
+    refit_time: Gauge,
+    refit_end: Gauge,
 }
 
 impl std::fmt::Debug for Metrics {
@@ -88,8 +93,9 @@ fn describe(recorder: &PrometheusRecorder) {
         ),
         (
             ACTIONS,
-            "Requests to load or activate a model, and to remove a user.",
+            "Requests to load, activate or roll back a model, and to remove a user.",
         ),
+        (REFITS, "Scheduled retrainings by outcome."),
         (
             CANCELLED,
             "Parts of requests that never ran, because the client disconnected or their time \
@@ -165,7 +171,17 @@ impl Metrics {
             ),
             failures: ["full", "moved", "failed"]
                 .map(|reason| (reason, labelled(FAILURES, "reason", reason))),
-            actions: ["load", "activate", "forget"]
+            refits: ["published", "worse", "nothing_new", "failed"]
+                .map(|outcome| (outcome, labelled(REFITS, "outcome", outcome))),
+            refit_time: gauge(
+                "lightgcn_refit_duration_seconds",
+                "Seconds that the latest scheduled retraining took.",
+            ),
+            refit_end: gauge(
+                "lightgcn_refit_end_timestamp_seconds",
+                "When the latest scheduled retraining ended, in seconds since 1970; 0 before the first.",
+            ),
+            actions: ["load", "activate", "roll_back", "forget"]
                 .map(|action| (action, labelled(ACTIONS, "action", action))),
             requests: RwLock::default(),
             n_requests: AtomicU64::new(0),
@@ -229,6 +245,17 @@ impl Metrics {
     /// Counts an action of an administrator.
     pub(crate) fn action(&self, action: &'static str) {
         count(&self.actions, action);
+    }
+
+    /// Counts a scheduled retraining that ended now.
+    pub(crate) fn refitted(&self, outcome: &'static str, took: Option<Duration>) {
+        count(&self.refits, outcome);
+        if let Some(took) = took {
+            self.refit_time.set(took.as_secs_f64());
+        }
+        if let Ok(now) = SystemTime::now().duration_since(UNIX_EPOCH) {
+            self.refit_end.set(now.as_secs_f64());
+        }
     }
 
     /// Reads the gauges of the queue and of unread answers.
