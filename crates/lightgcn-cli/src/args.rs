@@ -8,7 +8,7 @@ pub(crate) use answers::{
     EnsembleArgs, ExplainArgs, FusionChoice, HideChoice, OnlyChoice, RecommendArgs,
 };
 pub(crate) use service::{EventsCommand, EventsExportArgs, EventsPruneArgs, ForgetArgs, ServeArgs};
-pub(crate) use training::{CompareArgs, RetrainArgs, TrainArgs, TuneArgs};
+pub(crate) use training::{CompareArgs, RetrainArgs, RollbackArgs, TrainArgs, TuneArgs};
 
 use crate::baselines::Baselines;
 use bytesize::ByteSize;
@@ -52,7 +52,7 @@ Flags override the configuration file (--config FILE.toml).";
 #[derive(Debug, Args)]
 pub(crate) struct Common {
     /// A TOML configuration file: seed, threads, device, and the tables [generate], [prepare], [model],
-    /// [train], [ranking], [evaluate], [filters] and [serve]. Unknown keys are errors
+    /// [train], [ranking], [evaluate], [filters], [serve] and [refit]. Unknown keys are errors
     #[arg(long, global = true, value_name = "FILE", env = "LIGHTGCN_CONFIG")]
     pub(crate) config: Option<PathBuf>,
     /// Seed of all random choices; the same seed gives the same bytes [default: 42]
@@ -110,6 +110,8 @@ pub(crate) enum Command {
     /// Continue training a model on old and new events, and replace it only if validation does not get
     /// worse (exit code 0 if replaced, 3 if not)
     Retrain(RetrainArgs),
+    /// Replace a model by an earlier version that `retrain` kept; again goes forward again
+    Rollback(RollbackArgs),
     /// Search for the best options of a model on validation data
     Tune(TuneArgs),
     /// Search, train and evaluate several models with the same budget, alongside linear filters and
