@@ -86,11 +86,12 @@ impl Loss for Hinge {
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = tempfile::tempdir()?;
     let (log, run) = (folder.path().join("shop.csv"), folder.path().join("run"));
-    generate_to_path(&ShopConfig::default().check()?, &log, |_| {})?;
+    let (n_events, usual) = (50_000, ShopConfig::default());
+    generate_to_path(&ShopConfig { n_events, ..usual }.check()?, &log, |_| {})?;
     let dataset = prepare(&[&log], &PrepareConfig::default())?;
     // Validates every epoch, resumes from the checkpoint, and stops after two without improvement.
     let mut config = TrainConfig::default();
-    (config.validate_every, config.patience) = (Some(1), Some(2));
+    (config.validate_every, config.patience, config.learning_rate) = (Some(1), Some(2), 0.02);
     let trainer = |epochs| {
         let trainer = Trainer::new(&dataset).model(TwoViewsConfig {});
         let trainer = trainer.loss(Hinge {}).config(config.clone());
@@ -110,7 +111,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let user = dataset.users.iter().next().ok_or("no user")?;
     let answer = recommender.recommend(user, &RecommendOptions::default())?;
     assert!(answer.known && !answer.items.is_empty());
-    println!("{answer:?}");
     Ok(())
 }
 
