@@ -5,7 +5,7 @@
 use burn::module::{Module, Param};
 use burn::tensor::{Tensor, backend::Backend};
 use lightgcn::data::synthetic::{ShopConfig, generate_to_path};
-use lightgcn::{graph::*, kernels::*, loss::*, nn::*, prelude::*};
+use lightgcn::{graph::*, kernels::*, loss::*, nn::*, prelude::*, train::EndReason};
 use serde::{Deserialize, Serialize};
 
 /// Each node is itself, plus its neighbors by purchases, plus those by anything.
@@ -88,22 +88,22 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (log, run) = (folder.path().join("shop.csv"), folder.path().join("run"));
     generate_to_path(&ShopConfig::default().check()?, &log, |_| {})?;
     let dataset = prepare(&[&log], &PrepareConfig::default())?;
-
-    // Validates every five epochs, stops early, keeps a checkpoint and goes on from it.
+    // Validates every epoch, resumes from the checkpoint, and stops after two without improvement.
+    let mut config = TrainConfig::default();
+    (config.validate_every, config.patience) = (Some(1), Some(2));
     let trainer = |epochs| {
         let trainer = Trainer::new(&dataset).model(TwoViewsConfig {});
-        trainer.loss(Hinge {}).folder(&run).epochs(epochs)
+        let trainer = trainer.loss(Hinge {}).config(config.clone());
+        trainer.folder(&run).epochs(epochs)
     };
-    trainer(5).run()?;
-    let trained = trainer(10).resume(true).run()?;
-
-    let split = &dataset.split;
-    let options = EvaluationOptions::default();
+    trainer(2).run()?;
+    let trained = trainer(200).resume(true).run()?;
+    assert_eq!(trained.reason, EndReason::EarlyStopping);
+    let (split, options) = (&dataset.split, EvaluationOptions::default());
     let measure = |r: &dyn Ranker| evaluate_test(r, &split.train, &split.test, &options);
     let popular = PopularityRanker::from_interactions(split.train.interactions());
     let figures = [measure(&trained.ranker()?)?, measure(&popular)?];
     println!("{}", Comparison::new(&figures, Metric::Recall, 20, 42)?);
-
     let model = folder.path().join("model");
     trained.artifact.save(&model)?;
     let recommender = Recommender::open(&model)?;

@@ -70,7 +70,7 @@ fn main() -> anyhow::Result<()> {
     let train = TrainConfig {
         seed: args.seed,
         // A quick look does not wait for the last gains.
-        patience: Some(2),
+        patience: Some(1),
         ..TrainConfig::default()
     };
     // The page shows the contents of the run folder next to the model.

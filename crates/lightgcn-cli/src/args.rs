@@ -8,7 +8,7 @@ pub(crate) use answers::{
     EnsembleArgs, ExplainArgs, FusionChoice, HideChoice, OnlyChoice, RecommendArgs,
 };
 pub(crate) use service::{EventsCommand, EventsExportArgs, EventsPruneArgs, ForgetArgs, ServeArgs};
-pub(crate) use training::{CompareArgs, RetrainArgs, TrainArgs, TuneArgs};
+pub(crate) use training::{CompareArgs, RetrainArgs, RollbackArgs, TrainArgs, TuneArgs};
 
 use crate::baselines::Baselines;
 use bytesize::ByteSize;
@@ -52,7 +52,7 @@ Flags override the configuration file (--config FILE.toml).";
 #[derive(Debug, Args)]
 pub(crate) struct Common {
     /// A TOML configuration file: seed, threads, device, and the tables [generate], [prepare], [model],
-    /// [train], [ranking], [evaluate], [filters] and [serve]. Unknown keys are errors
+    /// [train], [ranking], [evaluate], [filters], [serve] and [refit]. Unknown keys are errors
     #[arg(long, global = true, value_name = "FILE", env = "LIGHTGCN_CONFIG")]
     pub(crate) config: Option<PathBuf>,
     /// Seed of all random choices; the same seed gives the same bytes [default: 42]
@@ -110,6 +110,8 @@ pub(crate) enum Command {
     /// Continue training a model on old and new events, and replace it only if validation does not get
     /// worse (exit code 0 if replaced, 3 if not)
     Retrain(RetrainArgs),
+    /// Replace a model by an earlier version that `retrain` kept; again goes forward again
+    Rollback(RollbackArgs),
     /// Search for the best options of a model on validation data
     Tune(TuneArgs),
     /// Search, train and evaluate several models with the same budget, alongside linear filters and
@@ -197,6 +199,10 @@ pub(crate) struct PrepareArgs {
     /// Weights of behaviors: shop-log or shop-log-strong-views; use --config for others
     #[arg(long, value_name = "PRESET")]
     pub(crate) weights: Option<String>,
+    /// Train only on this many days before the held-out parts, or before the end of the log where nothing is held
+    /// out, such as 90d; or all [default: all]
+    #[arg(long, value_name = "DAYS", conflicts_with = "pairs")]
+    pub(crate) history: Option<History>,
     /// Halve the weight of an event for every DAYS of age
     #[arg(long, value_name = "DAYS", allow_negative_numbers = true)]
     pub(crate) half_life_days: Option<f64>,
@@ -426,8 +432,9 @@ pub(crate) struct EvaluateArgs {
     /// How much of the past each window trains on, such as 30d,90d,all [default: all]
     #[arg(long, value_name = "DAYS", value_delimiter = ',', requires = "windows")]
     pub(crate) history: Vec<History>,
-    /// Train this many times in each window, with different seeds
-    #[arg(long, default_value_t = 1, requires = "windows")]
+    /// Also train the model with other seeds, this many in total, and print how much its metrics vary; with
+    /// --windows, in each window
+    #[arg(long, default_value_t = 1)]
     pub(crate) seeds: u64,
     /// How to fuse the members of the ensemble
     #[arg(long, value_enum, default_value_t = FusionChoice::Score)]

@@ -2,6 +2,7 @@
 
 use crate::args::Common;
 use crate::baselines::Baselines;
+use crate::commands::RefitConfig;
 use anyhow::{Context, anyhow};
 use lightgcn::data::PrepareConfig;
 use lightgcn::data::synthetic::ShopConfig;
@@ -39,6 +40,7 @@ pub(crate) struct Config {
     pub(crate) filters: FilterConfigs,
     /// The service, as in the file; the environment overrides it.
     pub(crate) serve: toml::Table,
+    pub(crate) refit: RefitConfig,
 }
 
 /// The default seed.

@@ -1,4 +1,4 @@
-//! The `lightgcn` command: generate, inspect, prepare, train, retrain, tune, compare, evaluate, recommend, explain, serve,
+//! The `lightgcn` command: generate, inspect, prepare, train, retrain, rollback, tune, compare, evaluate, recommend, explain, serve,
 //! events, forget.
 #![forbid(unsafe_code)]
 
@@ -85,6 +85,7 @@ fn run(cli: &Cli, output: &Output) -> anyhow::Result<ExitCode> {
         Command::Retrain(args) => {
             return commands::retrain::run(args, &cli.common, config, output);
         }
+        Command::Rollback(args) => commands::rollback::run(args, output),
         Command::Events(args) => commands::events::run(args, &config, output),
         Command::Forget(args) => commands::forget::run(args, output),
         Command::Tune(args) => commands::tune::run(args, &cli.common, config, output),
@@ -92,7 +93,7 @@ fn run(cli: &Cli, output: &Output) -> anyhow::Result<ExitCode> {
         Command::Evaluate(args) => commands::evaluate::run(args, config, output),
         Command::Recommend(args) => commands::recommend::run(args, &config, output),
         Command::Explain(args) => commands::explain::run(args, &config, output),
-        Command::Serve(args) => commands::serve::run(args, config.serve, output),
+        Command::Serve(args) => commands::serve::run(args, &cli.common, config, output),
     };
     done.map(|()| ExitCode::SUCCESS)
 }

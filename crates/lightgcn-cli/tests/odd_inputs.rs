@@ -61,6 +61,15 @@ fn a_late_row_is_warned_of() {
         warned.contains("between 2019-10-20 and 2020-10-20; a file may be missing"),
         "{warned}"
     );
+    // `inspect` has warnings at the end, and only there.
+    let inspected = work.run(&["inspect", "late.csv"]);
+    let n = |text: &str| text.matches("2019-10-20 and 2020-10-20").count();
+    assert_eq!(
+        (n(&inspected.stdout), n(&inspected.stderr)),
+        (1, 0),
+        "{}",
+        inspected.stderr
+    );
 }
 
 #[test]

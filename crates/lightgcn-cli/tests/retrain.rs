@@ -257,3 +257,49 @@ fn unusable_retrainings_are_errors() {
     );
     assert_messages();
 }
+
+/// Rows that arrive after the model was trained, with a time that it knows, are learned and counted.
+#[test]
+fn late_rows_are_counted_and_learned() {
+    let work = cut_shop([50, 80, 90]);
+    let prepare = |logs: &[&str], out: &str| {
+        let after = ["--after", "shop.model", "--out", out];
+        work.json(&[&["prepare"], logs, &after].concat())
+    };
+    let before = prepare(&["old.csv", "new.csv"], "before");
+    let late = |told: &serde_json::Value| told["late_events"].as_u64().unwrap();
+    let pairs = |told: &serde_json::Value| told["training_pairs"].as_u64().unwrap();
+    // The model was not refitted: it does not know the validation and test parts of its own dataset, but those are
+    // newer than what it was trained on.
+    assert_eq!(late(&before), 0);
+    let old = work.read("old.csv");
+    let [head, first] = [0, 1].map(|n| old.lines().nth(n).unwrap());
+    let mut row: Vec<&str> = first.split(',').collect();
+    let columns: Vec<&str> = head.split(',').collect();
+    let at = |name: &str| columns.iter().position(|column| *column == name).unwrap();
+    (row[at("user_id")], row[at("event_type")]) = ("latecomer", "purchase");
+    let line = row.join(",");
+    row[at("user_id")] = "another";
+    // Twice the same row is one event.
+    work.write(
+        "late.csv",
+        &format!("{head}\n{line}\n{line}\n{}\n", row.join(",")),
+    );
+    let logs = ["late.csv", "old.csv", "new.csv"];
+    let told = prepare(&logs, "after");
+    assert_eq!((late(&told), pairs(&told)), (2, pairs(&before) + 2));
+    assert_eq!(told["validation_targets"], before["validation_targets"]);
+    let run = work.text(
+        &[
+            &["prepare"],
+            &logs[..],
+            &["--after", "shop.model", "--out", "again"],
+        ]
+        .concat(),
+    );
+    assert!(run.contains("\n2 of the training events"), "{run}");
+    let published = work.json(&["retrain", "shop.model", "after", "--margin", "0.9"]);
+    assert_eq!(published["published"], json!(true), "{published}");
+    let answer = work.json(&["recommend", "shop.model", "latecomer"]);
+    assert_eq!(answer["answers"][0]["known"], json!(true), "{answer}");
+}

@@ -86,8 +86,29 @@ fn windows_in_time_are_trained_and_judged() {
         .iter()
         .find(|row| row["recall_seed_deviation"].is_f64());
     assert!(learned.is_some(), "{told}");
+    for (n, row) in rows.iter().enumerate() {
+        let number = |at: &str| row.pointer(at).unwrap().as_f64().unwrap();
+        let mean = (number("/recall/0") + number("/recall/1")) / 2.0;
+        assert!((number("/interval/mean") - mean).abs() < 1e-9, "{row}");
+        assert!(number("/interval/low") <= mean && mean <= number("/interval/high"));
+        if n == 0 {
+            assert!(row["first_against_this"].is_null(), "{row}");
+            continue;
+        }
+        assert!(number("/adjusted_p_value") >= number("/first_against_this/p_value"));
+    }
     let text = work.text(&["evaluate", "small", "dataset", "--windows", "2"]);
     assert!(text.contains("2 windows"), "{text}");
+    // A history that was chosen so is prepared, trained on and published.
+    let prepared = work.json(&["prepare", "shop.csv", "--history", "20d", "--out", "short"]);
+    let all = work.json(&["prepare", "shop.csv", "--history", "all", "--out", "all"]);
+    let pairs = |told: &Value| told["training_pairs"].as_u64().unwrap();
+    assert!(pairs(&prepared) < pairs(&all), "{prepared} {all}");
+    let days = |name: &str| {
+        let told = work.json(&["inspect", name]);
+        told["times"]["days"].as_array().unwrap().len()
+    };
+    assert!(days("short") <= 21 && days("short.whole") <= 21 && days("all") > 21);
     work.refused(&["evaluate", "small", "dataset", "--windows", "0"], &["0"]);
     work.refused(
         &[
@@ -102,4 +123,40 @@ fn windows_in_time_are_trained_and_judged() {
         &["a month"],
     );
     assert_messages();
+}
+
+#[test]
+fn metrics_vary_with_the_seed_of_training() {
+    let work = shop();
+    small_model(&work, "small");
+    let told = work.json(&["evaluate", "small", "dataset", "--seeds", "3"]);
+    let seeds = told["seeds"].as_array().unwrap();
+    assert_eq!(seeds.len(), 2, "{told}");
+    for (row, spread) in told["rows"].as_array().unwrap().iter().zip(seeds) {
+        assert_eq!(row["ranker"], spread["ranker"]);
+        let values = spread["recall_by_seed"].as_array().unwrap();
+        let values: Vec<f64> = values.iter().map(|value| value.as_f64().unwrap()).collect();
+        assert_eq!(
+            (values.len(), Some(values[0])),
+            (3, row["figures"]["recall@20"].as_f64())
+        );
+        let mean = values.iter().sum::<f64>() / 3.0;
+        assert!((spread["mean"].as_f64().unwrap() - mean).abs() < 1e-9);
+        assert!(spread["deviation"].as_f64().unwrap() > 0.0, "{spread}");
+    }
+    // The second seed is what training with it gives.
+    let seed = work.read_json("small/lineage.json")["seed"]
+        .as_u64()
+        .unwrap()
+        + 1;
+    let (train, seed) = (["train", "dataset", "--out", "again"], seed.to_string());
+    let small = ["--dimension", "8", "--epochs", "1", "--seed", &seed];
+    work.json(&[&train[..], &small].concat());
+    let again = work.json(&["evaluate", "again", "dataset"]);
+    // The embeddings are second, after the learned ranking, which has a seed of its own.
+    let recall = &again["rows"][1]["figures"]["recall@20"];
+    assert_eq!(&seeds[1]["recall_by_seed"][1], recall);
+    let text = work.text(&["evaluate", "small", "dataset", "--seeds", "2"]);
+    assert!(text.contains("recall@20 over 2 seeds"), "{text}");
+    work.refused(&["evaluate", "small", "dataset", "--seeds", "0"], &["0"]);
 }

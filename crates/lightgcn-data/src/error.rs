@@ -322,7 +322,7 @@ pub enum DataError {
     },
     /// No target comes after the second that a split without a test part begins at, as in a night without purchases.
     #[error(
-        "nothing was bought after {after}, {last} being the last time; add newer logs, or try again later"
+        "nothing was bought after {after} (the log ends at {last}); add newer logs, or try again later"
     )]
     NothingAfter {
         /// The last second before the held-out part.
@@ -358,7 +358,7 @@ pub enum DataError {
     },
     /// A file given as a pair file has another format.
     #[error(
-        "{} is not a pair file (`user item item ...`): line {line} is of {looks}; {advice}",
+        "{} is not a pair file (`user item item ...`): line {line} looks like {looks}; {advice}",
         shown_path(path)
     )]
     NotPairs {
@@ -481,9 +481,15 @@ mod tests {
 
     #[test]
     fn standard_input_is_named() {
-        let empty = |path: &str| DataError::EmptyFile { path: path.into() }.to_string();
-        assert!(empty("-").starts_with("standard input is empty"));
-        assert!(empty("a/-").starts_with("a/- is empty"));
+        let empty = |path: &str| DataError::EmptyFile { path: path.into() };
+        insta::assert_snapshot!(
+            empty("-"),
+            @"standard input is empty; remove it from the inputs, or check how it was written"
+        );
+        insta::assert_snapshot!(
+            empty("a/-"),
+            @"a/- is empty; remove it from the inputs, or check how it was written"
+        );
     }
 
     #[test]

@@ -3,14 +3,14 @@
 use crate::log::catalogue;
 use crate::log::reader::read_events_with_progress;
 use crate::split::{HeldOut, Parts, split};
-use crate::weigh::pairs::{NO_ROW, Pairs, Rows, Weighing, check_behaviors};
+use crate::weigh::pairs::{NO_ROW, Pairs, Rows, SECONDS_PER_DAY, Weighing, check_behaviors};
 use crate::{
     DataError, Duplicates, EventLog, FutureRows, KCoreConfig, LogFormat, Progress, ReadConfig,
-    SplitConfig, add_knowledge, k_core,
+    SplitConfig, add_knowledge, k_core, time,
 };
 use lightgcn_core::{
     BehaviorId, BehaviorWeights, BehaviorWeightsConfig, CoreError, Dataset, ItemId, Lineage, Split,
-    StageReport, Truth, UserId, Vocabulary,
+    StageReport, Truth, UserId, Vocabulary, reference_time,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -38,6 +38,9 @@ pub struct PrepareConfig {
     pub format: LogFormat,
     /// The behaviors and their weights.
     pub weights: BehaviorWeightsConfig,
+    /// How much of the past to train on, in days before the last training event (counted as the ages of decay are,
+    /// see [`lightgcn_core::reference_time`]); `None` means all. Default: all.
+    pub history_days: Option<f64>,
     /// The minimum number of training pairs per user and per item.
     pub k_core: KCoreConfig,
     /// How to split the log.
@@ -55,6 +58,7 @@ impl Default for PrepareConfig {
             knowledge: Vec::new(),
             format: LogFormat::default(),
             weights: BehaviorWeightsConfig::shop_log(),
+            history_days: None,
             k_core: KCoreConfig::default(),
             split: SplitConfig::default(),
         }
@@ -75,6 +79,13 @@ impl PrepareConfig {
     /// [`DataError::Config`] with every issue found.
     pub fn check(&self) -> Result<ValidPrepareConfig, DataError> {
         let mut issues = self.split.issues();
+        if let Some(days) = self.history_days
+            && !(days > 0.0 && days.is_finite())
+        {
+            issues.push(format!(
+                "history_days is {days}; use a number above 0, or leave it out to train on everything"
+            ));
+        }
         let behaviors = match self.weights.clone().check() {
             Ok(behaviors) => {
                 issues.extend(self.format.issues(&behaviors));
@@ -175,6 +186,9 @@ impl ValidPrepareConfig {
                 options.insert(format!("weights.{option}"), value.to_string());
             }
         }
+        if let Some(days) = config.history_days {
+            options.insert("history_days".to_owned(), days.to_string());
+        }
         config.format.describe(&mut options);
         config.split.describe(&mut options);
         options
@@ -211,13 +225,16 @@ pub fn prepare_with_progress<P: AsRef<Path>>(
     let config = config.check()?;
     let read = config.config().read_config();
     let log = read_events_with_progress(paths, &read, config.behaviors(), &mut progress)?;
+    for warning in log.warnings() {
+        tracing::warn!("{warning}");
+    }
     prepare_log(&log, &config)
 }
 
 /// The second half of [`prepare`], for a log already in memory. It must have been read with the same
 /// table of behaviors.
 ///
-/// Stages, in order: split, group the training events, take the k-core of the training pairs, assign
+/// Stages, in order: split, drop training events before the history, group the training events, take the k-core of the training pairs, assign
 /// dense rows to the remaining users and items (in the order of the log's vocabularies), truth, weights. Ages for time
 /// decay count from the last training event before the k-core; see [`lightgcn_core::reference_time`].
 ///
@@ -236,10 +253,13 @@ pub fn prepare_log(log: &EventLog, config: &ValidPrepareConfig) -> Result<Datase
     check_behaviors(log, behaviors)?;
     check_targets(log, behaviors)?;
     let read = options.read_config();
-    let parts = split(log, &options.split, behaviors, &read, options.seed)?;
-    let pairs = Pairs::group(log, |event| parts.trains[event]);
+    let mut parts = split(log, &options.split, behaviors, &read, options.seed)?;
     let mut stages = log.stages().to_vec();
     stages.push(parts.report.clone());
+    if let Some(days) = options.history_days {
+        stages.push(forget_older(log, &mut parts.trains, days));
+    }
+    let pairs = Pairs::group(log, |event| parts.trains[event]);
     let keep = thin(log, &pairs, &options.k_core, &mut stages);
 
     let kept = || pairs.ids().iter().zip(&keep).filter(|pair| *pair.1);
@@ -312,6 +332,24 @@ fn check_targets(log: &EventLog, behaviors: &BehaviorWeights) -> Result<(), Data
     Err(DataError::NoTargets {
         targets: targets.map(|b| b.name.clone()).collect(),
     })
+}
+
+/// Takes events out of training that are more than `days` older than the time that ages count from.
+fn forget_older(log: &EventLog, trains: &mut [bool], days: f64) -> StageReport {
+    let training = || log.times().iter().zip(&*trains).filter(|event| *event.1);
+    let now = reference_time(training().map(|event| *event.0)).unwrap_or(0);
+    let from = now.saturating_sub((days * SECONDS_PER_DAY) as i64);
+    let mut report = StageReport::new("history", "events");
+    report.rows_in = training().count() as u64;
+    report.kept = training().filter(|event| *event.0 >= from).count() as u64;
+    report.drop(
+        &format!("before {}", time::display(from)),
+        report.rows_in - report.kept,
+    );
+    for (trains, time) in trains.iter_mut().zip(log.times()) {
+        *trains &= *time >= from;
+    }
+    report
 }
 
 /// Which pairs the k-core keeps.

@@ -18,6 +18,14 @@ pub(crate) const SHOPS_FROM: i64 = 788_918_400;
 /// Julian day, Python's ordinal, MATLAB, the Julian day.
 const DAY_COUNTS: [i64; 7] = [0, 24_107, 25_569, 40_587, 719_163, 719_529, 2_440_587];
 
+/// Counts from other years than 1970: how many make a second, and when they start, in seconds before 1970. Windows' and
+/// .NET's ticks, Chrome's microseconds.
+const OTHER_EPOCHS: [(i64, i64); 3] = [
+    (10_000_000, 11_644_473_600),
+    (10_000_000, 62_135_596_800),
+    (1_000_000, 11_644_473_600),
+];
+
 /// The supported calendar formats, without zones; longer ones first.
 const FORMS: [&str; 5] = [
     "%Y-%m-%dT%H:%M:%S%.f",
@@ -85,6 +93,9 @@ pub enum TimeIssue {
     /// A number such as `18170`, which would be five o'clock on 1970-01-01 in seconds.
     #[error("a number that looks like a count of days")]
     DayCount,
+    /// A number such as `132143616000000000`, ticks since 1601, which would be the year 1974 in nanoseconds.
+    #[error("a number that looks like a time that does not count from 1970")]
+    Epoch,
 }
 
 /// Parses a time into seconds since 1970-01-01 UTC, rounding fractions down; `None` if the text is not
@@ -265,6 +276,15 @@ impl<'t> Number<'t> {
             if number.is_some_and(|n| DAY_COUNTS.iter().any(|zero| days.contains(&(n - zero)))) {
                 return Err(TimeIssue::DayCount);
             }
+            let is_other = |n: i64| {
+                let mut epochs = OTHER_EPOCHS.iter();
+                epochs.any(|(per_second, before)| {
+                    (SHOPS_FROM..=future_from(now)).contains(&(n / per_second - before))
+                })
+            };
+            if number.is_some_and(is_other) {
+                return Err(TimeIssue::Epoch);
+            }
         }
         seconds.ok_or(TimeIssue::Invalid)
     }
@@ -279,15 +299,38 @@ impl<'t> Number<'t> {
             let clock = two(8, 0)? < 24 && two(10, 0)? < 60 && two(12, 0)? < 60;
             clock.then_some(day)
         };
+        let days = SHOPS_FROM / DAY..=next_year;
         match text.len() {
             0..6 => false,
+            7 => ordinal_day(text).is_some_and(|day| days.contains(&day)),
             8 => true,
-            6 | 10 | 12 | 14.. => {
-                day().is_some_and(|day| (SHOPS_FROM / DAY..=next_year).contains(&day))
-            }
+            6 | 10 | 12 | 14.. => [day(), short_day(text)]
+                .iter()
+                .flatten()
+                .any(|day| days.contains(day)),
             _ => false,
         }
     }
+}
+
+/// The day of a year and a day's number in it, such as `2019274`.
+fn ordinal_day(text: &[u8]) -> Option<i64> {
+    let (year, number) = (digits(text.get(..4)?)?, digits(text.get(4..)?)?);
+    let first = days_of(year, 1, 1)?;
+    let day = first + number - 1;
+    (number > 0 && day < days_of(year + 1, 1, 1)?).then_some(day)
+}
+
+/// The day of a time with a two-digit year: `191001`, with hours and minutes, or with seconds too.
+fn short_day(text: &[u8]) -> Option<i64> {
+    if ![6, 10, 12].contains(&text.len()) {
+        return None;
+    }
+    let two = |from: usize| text.get(from..from + 2).map_or(Some(0), digits);
+    let year = two(0)?;
+    let century = if year < 95 { 2_000 } else { 1_900 };
+    let day = days_of(century + year, two(2)?, two(4)?)?;
+    (two(6)? < 24 && two(8)? < 60 && two(10)? < 60).then_some(day)
 }
 
 fn parse_other(text: &str) -> Option<i64> {

@@ -4,10 +4,13 @@
 
 use lightgcn_core::BehaviorWeightsConfig;
 use lightgcn_data::{DataError, EventLog, ReadConfig, expand_paths, read_events};
+use std::collections::HashMap;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use tempfile::TempDir;
 
 const ROWS: &str = "event_time,event_type,product_id,user_id
@@ -43,18 +46,36 @@ impl Answer {
 
 /// A web server that closes the connection after each answer.
 fn serve(answers: Vec<Answer>) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            // The client may hang up before it has read everything.
-            drop(stream.and_then(|stream| answer(stream, &answers)));
-        }
-    });
-    address
+    serve_after(0, answers).0
 }
 
-fn answer(mut stream: TcpStream, answers: &[Answer]) -> std::io::Result<()> {
+/// A web server that is busy for the first `n_busy` requests of each path, and how many requests it has had.
+fn serve_after(n_busy: usize, answers: Vec<Answer>) -> (SocketAddr, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let n_requests = Arc::new(AtomicUsize::new(0));
+    let n = Arc::clone(&n_requests);
+    std::thread::spawn(move || {
+        let mut of_path = HashMap::new();
+        for stream in listener.incoming() {
+            n.fetch_add(1, Ordering::SeqCst);
+            let mut is_busy = |path: &str| {
+                let n = of_path.entry(path.to_owned()).or_insert(0);
+                *n += 1;
+                *n <= n_busy
+            };
+            // The client may hang up before it has read everything.
+            drop(stream.and_then(|stream| answer(stream, &answers, &mut is_busy)));
+        }
+    });
+    (address, n_requests)
+}
+
+fn answer(
+    mut stream: TcpStream,
+    answers: &[Answer],
+    is_busy: &mut dyn FnMut(&str) -> bool,
+) -> std::io::Result<()> {
     let mut lines = BufReader::new(stream.try_clone()?).lines();
     let request = lines.next().transpose()?.unwrap_or_default();
     for line in lines {
@@ -63,6 +84,11 @@ fn answer(mut stream: TcpStream, answers: &[Answer]) -> std::io::Result<()> {
         }
     }
     let path = request.split(' ').nth(1).unwrap_or_default();
+    if is_busy(path) {
+        let busy =
+            b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 4\r\nconnection: close\r\n\r\nbusy";
+        return stream.write_all(busy);
+    }
     let Some(answer) = answers.iter().find(|answer| answer.path == path) else {
         let none = b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
         return stream.write_all(none);
@@ -130,6 +156,30 @@ fn a_download_that_is_cut_short_is_an_error() {
     // The same bytes are a log if they are all that was announced.
     let log = read(&[format!("http://{address}/whole")]).unwrap();
     assert_eq!(log.n_events(), 2);
+}
+
+#[test]
+fn requests_are_repeated_while_the_server_is_busy() {
+    let rows = ROWS.as_bytes();
+    let half = ROWS.find("2019-10-01 08:00:02").unwrap();
+    let (address, n_requests) = serve_after(
+        2,
+        vec![
+            Answer::new("/log.csv", rows, Some(rows.len())),
+            Answer::new("/cut.csv", &rows[..half], Some(rows.len())),
+        ],
+    );
+    let log = read(&[format!("http://{address}/log.csv")]).unwrap();
+    assert_eq!(log.n_events(), 3);
+    // Twice in vain, and then the answer.
+    assert!(n_requests.load(Ordering::SeqCst) >= 3);
+    // What is cut short after that is still no shorter log.
+    let url = format!("http://{address}/cut.csv");
+    let error = read(&[&url]).unwrap_err();
+    assert!(
+        matches!(&error, DataError::Read { path, .. } if path == Path::new(&url)),
+        "{error}"
+    );
 }
 
 #[test]

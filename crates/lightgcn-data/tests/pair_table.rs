@@ -190,10 +190,13 @@ fn other_tables_are_errors() {
             if user == "a" && item == "b"),
         "{error}"
     );
-    let error = read("user_id;item_id\na;b\n").unwrap_err().to_string();
-    assert!(error.contains("separate the columns by commas"), "{error}");
-    let error = read("userId,item_id\na,b\n").unwrap_err().to_string();
-    assert!(error.contains("rename the column \"userId\""), "{error}");
+    for table in ["user_id;item_id\na;b\n", "userId,item_id\na,b\n"] {
+        let error = read(table).unwrap_err();
+        assert!(
+            matches!(&error, DataError::PairColumn { column, .. } if column == "user_id"),
+            "{error}"
+        );
+    }
     let mut weights = BehaviorWeightsConfig::shop_log();
     weights.floor = None;
     let folder = TempDir::new().unwrap();

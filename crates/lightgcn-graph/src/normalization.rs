@@ -246,8 +246,11 @@ mod tests {
             assert_eq!(read(name), Ok(n));
         }
         assert_eq!(format!("{:>6}", Normalization::Left), "  left");
-        let error = "Symmetric".parse::<Normalization>().unwrap_err();
-        assert!(error.to_string().contains("symmetric, left, right, none"));
+        let given = "Symmetric".to_owned();
+        assert_eq!(
+            given.parse::<Normalization>(),
+            Err(GraphError::UnknownNormalization { given })
+        );
     }
 
     #[test]
@@ -268,7 +271,7 @@ mod tests {
             |x: f64| Exponent::deserialize(IntoDeserializer::<ValueError>::into_deserializer(x));
         assert_eq!(read(0.6), Ok(Exponent::PLUS_PLUS_ALPHA));
         assert_eq!(read(-0.1), Ok(Exponent::PLUS_PLUS_BETA));
-        assert!(read(2.5).unwrap_err().to_string().contains("from -2 to 2"));
+        assert!(read(2.5).is_err());
         assert_eq!(
             powers(0.6, -0.1),
             Normalization::Powers {

@@ -49,6 +49,7 @@
 
 mod bootstrap;
 mod coverage;
+mod deviation;
 mod error;
 mod evaluator;
 mod gini;
@@ -68,6 +69,7 @@ mod summary;
 
 pub use bootstrap::{Interval, IntervalOptions, bootstrap_interval};
 pub use coverage::coverage;
+pub use deviation::standard_deviation;
 pub use error::MetricsError;
 pub use evaluator::RankingEvaluator;
 pub use gini::gini;

@@ -11,7 +11,7 @@ use crate::shop::Shop;
 use crate::{
     Answer, ContextEvent, EmbeddingRanker, EnsembleRanker, Exclusions, ExplainOptions,
     ExplainRequest, Explanation, FoldIn, Fusion, HistoryItem, ItemOptions, LearnedRanker,
-    LearnedRanking, ListedItem, Member, NewItem, PopularityRanker, Ranked, Ranker, RecommendError,
+    ListedItem, Member, NewItem, PopularityRanker, Ranked, Ranker, RecommendError,
     RecommendOptions, RecommendRequest, RecommendedItem, ScoreParts, Scorer,
 };
 use lightgcn_core::{Catalogue, ItemDetails, ItemId, UserId};
@@ -133,22 +133,6 @@ impl Recommender {
     pub fn with_fold_in(mut self, method: FoldIn) -> Self {
         self.shop.newcomers = Arc::new(Newcomers::new(method));
         self
-    }
-
-    /// Sets the half-life of purchases in [`Source::RecentPopularity`](crate::Source::RecentPopularity), in
-    /// days. Default: 14.
-    ///
-    /// # Errors
-    /// [`RecommendError::Options`] if it is not positive and finite.
-    pub fn with_recent_half_life(mut self, days: f64) -> Result<Self, RecommendError> {
-        if !(days.is_finite() && days > 0.0) {
-            let issue = format!("the half-life of {days} days must be positive and finite");
-            return Err(RecommendError::Options {
-                issues: vec![issue],
-            });
-        }
-        Arc::make_mut(&mut self.shop.popularity).set_half_life(days);
-        Ok(self)
     }
 
     /// Adds items unknown to training.
@@ -463,12 +447,6 @@ impl Recommender {
         let view = Arc::clone(self.shop.ranking.as_ref()?);
         let ranker = LearnedRanker::from_view(view, &self.artifact().train);
         Some(ranker.with_model(self.ranker()))
-    }
-
-    /// The report of the learned ranking; `None` if the artifact has none.
-    #[must_use]
-    pub fn learned_ranking(&self) -> Option<&LearnedRanking> {
-        self.shop.ranking.as_ref().map(|view| &view.ranking)
     }
 
     /// The popularity list that unknown users get, as a [`Ranker`].

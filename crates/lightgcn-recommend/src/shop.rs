@@ -7,7 +7,7 @@ use crate::answer::popularity::Popularity;
 use crate::answer::profile::{Profile, ProfileItem};
 use crate::cold_start::fold_in::{Newcomers, Query};
 use crate::model::Model;
-use crate::rank::learned::{Act, Clock, DAY, RankingView, UserHistory, Viewpoint};
+use crate::rank::learned::{Act, Clock, DAY, ModelScores, RankingView, UserHistory, Viewpoint};
 use crate::{
     BehaviorCount, ContextEvent, EnsembleRanker, Exclusions, FoldIn, ItemFilter, LearnedRanking,
     RecommendError, Rule, Source,
@@ -102,19 +102,23 @@ impl Shop {
         history
     }
 
-    /// The inputs of the ranking's features for a user with this vector.
+    /// The embeddings of the items in training.
+    pub(crate) fn trained_table(&self) -> &[f32] {
+        let n_items = self.model.artifact.train.n_items();
+        &self.items.table[..n_items * self.items.dimension]
+    }
+
+    /// The inputs of the ranking's features for a user with this vector, for items that are given.
     pub(crate) fn viewpoint<'h>(
-        &self,
+        &'h self,
         view: &RankingView,
         history: &'h UserHistory,
-        vector: &[f32],
+        vector: &'h [f32],
     ) -> Viewpoint<'h> {
-        let model = view.needs_model().then(|| {
-            let n_items = self.model.artifact.train.n_items();
-            let table = &self.items.table[..n_items * self.items.dimension];
-            let mut row = vec![0.0; n_items];
-            lightgcn_simd::scores(vector, table, self.items.dimension, &mut row);
-            row
+        let model = view.needs_model().then(|| ModelScores::Products {
+            vector,
+            table: self.trained_table(),
+            best: Vec::new(),
         });
         view.snapshot.viewpoint(history, model)
     }

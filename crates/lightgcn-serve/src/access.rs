@@ -146,9 +146,15 @@ fn has_token(headers: &HeaderMap, token: &[u8]) -> bool {
     bool::from(same) && given.is_some()
 }
 
-/// The host that a request is for, without the port.
+/// The host that a request is for, without the port: that of its target, if it has one, or of its
+/// only `Host` (RFC 9112, section 3.2).
 fn host(request: &Request) -> Option<&str> {
-    let host = request.headers().get(header::HOST)?.to_str().ok()?;
+    let mut hosts = request.headers().get_all(header::HOST).iter();
+    let host = hosts.next().filter(|_| hosts.next().is_none())?;
+    if let Some(host) = request.uri().host() {
+        return Some(host);
+    }
+    let host = host.to_str().ok()?;
     Some(match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
         _ => host,
@@ -223,6 +229,25 @@ mod tests {
             assert!(!is_local(host), "{host}");
         }
         assert_eq!(host(&Request::new(Body::empty())), None);
+        // The target counts more than the header, and two headers count for nothing.
+        let of = |target: &str, hosts: &[&str]| {
+            let request = Request::get(target);
+            let request = hosts
+                .iter()
+                .fold(request, |request, host| request.header(header::HOST, *host));
+            host(&request.body(Body::empty()).unwrap()).map(str::to_owned)
+        };
+        let evil = Some("evil.example".to_owned());
+        assert_eq!(
+            of("http://evil.example:80/v1/popular", &["localhost"]),
+            evil
+        );
+        assert_eq!(of("/v1/popular", &["evil.example:80"]), evil);
+        assert_eq!(of("/v1/popular", &["localhost", "evil.example"]), None);
+        assert_eq!(
+            of("http://localhost/", &["localhost", "evil.example"]),
+            None
+        );
     }
 
     #[test]

@@ -192,7 +192,10 @@ impl From<BytesRejection> for ApiError {
     fn from(rejection: BytesRejection) -> Self {
         match rejection.status() {
             StatusCode::PAYLOAD_TOO_LARGE => Self::body_too_large(),
-            _ => Self::bad("bad_body", plain(&rejection.body_text())),
+            _ => Self::bad(
+                "bad_body",
+                "the body cannot be read; check its length or its chunks",
+            ),
         }
     }
 }
@@ -203,7 +206,7 @@ impl IntoResponse for ApiError {
         let kind = HeaderValue::from_static(PROBLEM);
         response.headers_mut().insert(header::CONTENT_TYPE, kind);
         let extra = match self.status {
-            StatusCode::SERVICE_UNAVAILABLE => {
+            StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
                 let seconds = HeaderValue::from(self.retry_after);
                 response.headers_mut().insert(header::RETRY_AFTER, seconds);
                 None

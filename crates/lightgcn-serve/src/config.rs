@@ -1,9 +1,14 @@
 //! The configuration of the service, and its limits.
 
+mod shop;
+
+pub use shop::{ShopConfig, ShopLimits};
+
 use crate::error::{ConfigIssue, ServeError};
 use crate::experiment::ExperimentConfig;
 use crate::keys::ApiKey;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -88,6 +93,8 @@ pub struct ServeConfig {
     pub overloaded_after_seconds: f64,
     /// The limits of a single request.
     pub limits: Limits,
+    /// With many shops ([`Shops`](crate::Shops)), the settings of single ones, by name. Default: none.
+    pub shops: BTreeMap<String, ShopConfig>,
     /// The listener that loads and switches models.
     pub admin: AdminConfig,
 }
@@ -121,6 +128,7 @@ impl Default for ServeConfig {
             metrics: MetricsListener::Public,
             overloaded_after_seconds: 5.0,
             limits: Limits::default(),
+            shops: BTreeMap::new(),
             admin: AdminConfig::default(),
         }
     }
@@ -199,6 +207,27 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    /// Adds the limits that are 0, whose keys are in the table `table`.
+    fn check(&self, table: &str, issues: &mut Vec<ConfigIssue>) {
+        for (key, value) in [
+            ("body_bytes", self.body_bytes),
+            ("batch", self.batch),
+            ("k", self.k),
+            ("cost_ms", self.cost_ms as usize),
+            ("events", self.events),
+            ("paths", self.paths),
+            ("min_users", self.min_users),
+            ("catalogue_bytes", self.catalogue_bytes),
+            ("models_memory", self.models_memory as usize),
+        ] {
+            if value == 0 {
+                issues.push(ConfigIssue::new(format!("{table}.{key}"), ZERO));
+            }
+        }
+    }
+}
+
 /// The listener that loads and switches models.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -270,6 +299,8 @@ impl Serialize for Token {
 const MIN_TOKEN: usize = 16;
 /// The maximum timeout, in seconds: a day.
 const MAX_SECONDS: f64 = 86_400.0;
+/// The problem with a size that is 0.
+const ZERO: &str = "0 is too small; use at least 1";
 /// The maximum number of threads that score.
 const MAX_WORKERS: usize = 1024;
 
@@ -295,6 +326,9 @@ impl ServeConfig {
         }
         crate::page_settings::check(self.currency.as_deref(), &self.image_hosts, &mut issues);
         crate::keys::check(&self.keys, &mut issues);
+        for (name, shop) in &self.shops {
+            shop.check(name, &self.limits, &mut issues);
+        }
         if let Some(experiment) = &self.experiment {
             experiment.check(&mut issues);
         }
@@ -335,26 +369,17 @@ impl ServeConfig {
     }
 
     fn check_sizes(&self, issues: &mut Vec<ConfigIssue>) {
-        let limits = &self.limits;
         for (key, value) in [
             ("queue", self.queue),
             ("max_connections", self.max_connections),
             ("unread_bytes", self.unread_bytes),
-            ("limits.body_bytes", limits.body_bytes),
-            ("limits.batch", limits.batch),
-            ("limits.k", limits.k),
-            ("limits.cost_ms", limits.cost_ms as usize),
-            ("limits.events", limits.events),
-            ("limits.paths", limits.paths),
-            ("limits.min_users", limits.min_users),
-            ("limits.catalogue_bytes", limits.catalogue_bytes),
-            ("limits.models_memory", limits.models_memory as usize),
             ("admin.keep", self.admin.keep),
         ] {
             if value == 0 {
-                issues.push(ConfigIssue::new(key, "0 is too small; use at least 1"));
+                issues.push(ConfigIssue::new(key, ZERO));
             }
         }
+        self.limits.check("limits", issues);
         if self.workers > MAX_WORKERS {
             let problem = format!("{} is too large; use at most {MAX_WORKERS}", self.workers);
             issues.push(ConfigIssue::new("workers", problem));

@@ -51,6 +51,11 @@ impl<T: DeserializeOwned> FromRequest<Service> for JsonList<T> {
 }
 
 async fn read<T: DeserializeOwned>(request: Request, service: &Service) -> Result<T, ApiError> {
+    parse(&body(request, service).await?)
+}
+
+/// The bytes of a JSON body, which must arrive completely within the configured time.
+pub(crate) async fn body(request: Request, service: &Service) -> Result<Bytes, ApiError> {
     if !is_json(request.headers()) {
         let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
         let text = "send JSON, with Content-Type: application/json";
@@ -60,7 +65,17 @@ async fn read<T: DeserializeOwned>(request: Request, service: &Service) -> Resul
     let Ok(bytes) = tokio::time::timeout(service.body_timeout(), read).await else {
         return Err(ApiError::slow_body());
     };
-    serde_json::from_slice(&bytes?).map_err(|error| {
+    Ok(bytes?)
+}
+
+/// Reads a body as a JSON object.
+pub(crate) fn object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    let Object(value) = parse(bytes)?;
+    Ok(value)
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    serde_json::from_slice(bytes).map_err(|error| {
         let text = plain(&error.to_string());
         ApiError::bad("bad_json", format!("the body: {text}"))
     })

@@ -4,15 +4,18 @@ use crate::error::ServeError;
 use crate::events::{EventStore, EventStoreConfig, EventStoreError};
 use lightgcn_core::Dataset;
 use lightgcn_recommend::propagate_anew;
-use lightgcn_store::{Artifact, DatasetFolder, StoreError};
+use lightgcn_store::{Artifact, DatasetFolder, StoreError, kept_models};
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// The suffix of a dataset's name for the one with the whole log.
 const WHOLE: &str = ".whole";
 /// The suffixes of a model's name for its run, and for a run that was not published.
 const RUNS: [&str; 2] = [".run", ".run.next"];
+/// The suffix of a model's name for the folder in which a scheduled retraining works.
+const WORK: &str = ".refit";
 /// Where a run has checkpoints: its own, and its refit's.
 const CHECKPOINTS: [&str; 2] = ["checkpoint", "refit/checkpoint"];
 
@@ -24,7 +27,8 @@ pub struct ForgetOptions {
     /// Prepared datasets; for each, also the one next to it with the whole log (`NAME.whole`), if
     /// there is one.
     pub datasets: Vec<PathBuf>,
-    /// Models; for each, also the checkpoints of its run (`NAME.run`, `NAME.run.next`).
+    /// Models; for each, also its earlier versions (`NAME.kept`), and the checkpoints of its runs
+    /// (`NAME.run`, `NAME.run.next`).
     pub models: Vec<PathBuf>,
 }
 
@@ -75,6 +79,14 @@ pub fn forget(user: &str, options: &ForgetOptions) -> Result<ForgetReport, Serve
         }
     }
     for path in &options.models {
+        // Left over if a retraining was killed.
+        remove(
+            &with_suffix(path, WORK),
+            "delete the folder of a retraining",
+        )?;
+        for kept in kept_models(path)? {
+            forget_in_model(user, &kept.path, &mut report)?;
+        }
         forget_in_model(user, path, &mut report)?;
     }
     Ok(report)
@@ -117,11 +129,7 @@ fn forget_in_model(user: &str, path: &Path, report: &mut ForgetReport) -> Result
     for run in RUNS {
         for checkpoint in CHECKPOINTS {
             let checkpoint = with_suffix(path, run).join(checkpoint);
-            if checkpoint.exists() {
-                std::fs::remove_dir_all(&checkpoint).map_err(|source| ServeError::System {
-                    what: "delete a checkpoint",
-                    source,
-                })?;
+            if remove(&checkpoint, "delete a checkpoint")? {
                 report.checkpoints.push(checkpoint);
             }
         }
@@ -133,6 +141,15 @@ fn forget_in_model(user: &str, path: &Path, report: &mut ForgetReport) -> Result
         report.not_propagated.push(path.to_owned());
     }
     Ok(())
+}
+
+/// Removes a folder; false if there is none.
+fn remove(folder: &Path, what: &'static str) -> Result<bool, ServeError> {
+    match std::fs::remove_dir_all(folder) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(source) => Err(ServeError::System { what, source }),
+    }
 }
 
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {

@@ -71,7 +71,7 @@
 //! `config`, `experiment`, `env_config`, `address` and `keys` have the configuration, `service` the
 //! state that all requests to a model share, and `shops` many of these: `models` (which model
 //! answers which user), `events` (events since training), `catalogue` (changes of items since
-//! then), `recorder` (shown lists) and `shadow` (a second model), `work` (the cost of requests, the
+//! then), `recorder` (shown lists), `shadow` (a second model) and `refit` (retraining), `work` (the cost of requests, the
 //! scoring threads and their queue) and `metrics`. `routes` has a file per group of routes,
 //! `middleware` what wraps them, `front` the state for that, `access` access control, `cached`
 //! entity tags, `observe` the logs of requests; `extract` and `checks` read requests, `answer`,
@@ -103,6 +103,7 @@ mod observe;
 mod page_settings;
 mod plain;
 mod recorder;
+mod refit;
 mod routes;
 mod server;
 mod service;
@@ -114,7 +115,8 @@ mod work;
 pub use address::listen_address;
 pub use catalogue::CatalogueError;
 pub use config::{
-    AdminConfig, Limits, MetricsListener, ServeConfig, Token, UnknownBehaviors, ValidServeConfig,
+    AdminConfig, Limits, MetricsListener, ServeConfig, ShopConfig, ShopLimits, Token,
+    UnknownBehaviors, ValidServeConfig,
 };
 pub use error::{ConfigIssue, ServeError};
 pub use events::{
@@ -126,6 +128,7 @@ pub use events::{
 pub use experiment::{ArmConfig, ExperimentConfig};
 pub use forget::{ForgetOptions, ForgetReport, forget};
 pub use keys::{ApiKey, Scope};
+pub use refit::{RefitSchedule, Refitted};
 pub use server::{Server, raise_descriptor_limit, stop_signal};
 pub use service::Service;
 pub use shops::Shops;

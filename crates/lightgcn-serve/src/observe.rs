@@ -37,6 +37,8 @@ pub(crate) struct ByShop {
 
 /// Gives a request without a usable id a new one, and its response the same id; logs, counts and
 /// times it.
+// One function instead of tower-http's layers: they keep unusable ids, and the line and the metrics
+// need the route and the shop of the answer.
 pub(crate) async fn observe(
     State(front): State<Front>,
     mut request: Request,

@@ -5,10 +5,11 @@
 //! any of its outcomes.
 
 use crate::error::ServeError;
-use crate::events::{EventSink, ShownRecord};
-use std::sync::Arc;
+use crate::events::{EventSink, OutcomeCounts, OutcomeKey, ShownRecord};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
@@ -26,22 +27,51 @@ enum Message {
     Flush(oneshot::Sender<()>),
 }
 
+/// Outcomes over all days, by model, arm and source, which is empty for whole lists.
+pub(crate) type Totals = BTreeMap<[String; 3], OutcomeCounts>;
+
 /// A handle to the writing thread; dropping it waits for pending records.
 #[derive(Debug)]
 pub(crate) struct Recorder {
     sender: Option<SyncSender<Message>>,
     thread: Option<JoinHandle<()>>,
-    lost: Arc<AtomicU64>,
+    counted: Arc<Counted>,
+}
+
+/// What the thread has counted.
+#[derive(Debug, Default)]
+struct Counted {
+    /// Kept in memory, so that reading them does not depend on the number of days.
+    totals: Mutex<Totals>,
+    lost: AtomicU64,
+}
+
+impl Counted {
+    fn totals(&self) -> MutexGuard<'_, Totals> {
+        self.totals.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn add(&self, changes: Vec<(OutcomeKey, OutcomeCounts)>) {
+        let mut totals = self.totals();
+        for (key, change) in changes {
+            let key = [key.model, key.arm, key.source];
+            totals.entry(key).or_default().add(change);
+        }
+    }
 }
 
 impl Recorder {
     pub(crate) fn start(sink: Arc<dyn EventSink>) -> Result<Self, ServeError> {
         let (sender, receiver) = sync_channel(WAITING);
-        let lost = Arc::new(AtomicU64::new(0));
-        let counted = Arc::clone(&lost);
+        let counted = Arc::new(Counted::default());
+        match sink.outcomes() {
+            Ok(outcomes) => counted.add(outcomes),
+            Err(error) => tracing::error!("cannot read outcomes: {error}"),
+        }
+        let counts = Arc::clone(&counted);
         let thread = std::thread::Builder::new()
             .name("outcomes".to_owned())
-            .spawn(move || write_all(&receiver, &*sink, &counted))
+            .spawn(move || write_all(&receiver, &*sink, &counts))
             .map_err(|source| ServeError::System {
                 what: "start the thread of outcomes",
                 source,
@@ -49,7 +79,7 @@ impl Recorder {
         Ok(Self {
             sender: Some(sender),
             thread: Some(thread),
-            lost,
+            counted,
         })
     }
 
@@ -57,7 +87,7 @@ impl Recorder {
     pub(crate) fn record(&self, record: ShownRecord) {
         let Some(sender) = &self.sender else { return };
         if sender.try_send(Message::Record(record)).is_err() {
-            self.lost.fetch_add(1, Ordering::Relaxed);
+            self.counted.lost.fetch_add(1, Ordering::Relaxed);
         }
     }
 
@@ -76,7 +106,14 @@ impl Recorder {
 
     /// How many records were dropped since the start.
     pub(crate) fn lost(&self) -> u64 {
-        self.lost.load(Ordering::Relaxed)
+        self.counted.lost.load(Ordering::Relaxed)
+    }
+
+    /// The outcomes of the models that `is_wanted`, over all days.
+    pub(crate) fn totals(&self, is_wanted: impl Fn(&str) -> bool) -> Totals {
+        let totals = self.counted.totals();
+        let wanted = totals.iter().filter(|([model, ..], _)| is_wanted(model));
+        wanted.map(|(key, counts)| (key.clone(), *counts)).collect()
     }
 }
 
@@ -91,14 +128,18 @@ impl Drop for Recorder {
     }
 }
 
-fn write_all(receiver: &Receiver<Message>, sink: &dyn EventSink, lost: &AtomicU64) {
+fn write_all(receiver: &Receiver<Message>, sink: &dyn EventSink, counted: &Counted) {
     while let Ok(first) = receiver.recv() {
         let (records, flushed) = collect(receiver, first);
-        if !records.is_empty()
-            && let Err(error) = sink.record(&records)
-        {
-            tracing::error!("shown lists were not counted: {error}");
-            lost.fetch_add(records.len() as u64, Ordering::Relaxed);
+        if !records.is_empty() {
+            match sink.record(&records) {
+                Ok(changes) => counted.add(changes),
+                Err(error) => {
+                    tracing::error!("shown lists were not counted: {error}");
+                    let n = records.len() as u64;
+                    counted.lost.fetch_add(n, Ordering::Relaxed);
+                }
+            }
         }
         if let Some(done) = flushed {
             let _ = done.send(());

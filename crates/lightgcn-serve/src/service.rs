@@ -4,7 +4,7 @@ use crate::answer::{answered_by, write_by};
 use crate::api_error::ApiError;
 use crate::catalogue::{CatalogueError, CatalogueStore, ItemChange, beside};
 use crate::config::{Limits, ServeConfig, ValidServeConfig, seconds};
-use crate::error::ServeError;
+use crate::error::{ConfigIssue, ServeError};
 use crate::events::{EventSink, EventStore, EventStoreConfig, MemoryEvents, SinkHealth, Tail};
 use crate::front::Front;
 use crate::metrics::Metrics;
@@ -64,25 +64,10 @@ impl Service {
     /// [`ServeError::Config`] before anything is opened, [`ServeError::Events`] from [`EventStore::open`],
     /// [`ServeError::Catalogue`], and the errors of [`Recommender::open`].
     pub fn open(path: impl AsRef<Path>, config: ServeConfig) -> Result<Self, ServeError> {
-        let config = config.check()?;
+        let config = of_one(config)?;
         let cache_bytes = EventStoreConfig::default().cache_bytes;
         let file = config.get().events.as_deref();
         let stores = Stores::open(file, &config.get().limits, cache_bytes)?;
-        Self::new(Model::open(path.as_ref())?, stores, Means::new(&config)?)
-    }
-
-    /// Like [`Service::open`], but keeps catalogue changes in memory and stores events in `events`,
-    /// ignoring the configured file.
-    ///
-    /// # Errors
-    /// As [`Service::open`].
-    pub fn open_with_events(
-        path: impl AsRef<Path>,
-        config: ServeConfig,
-        events: Arc<dyn EventSink>,
-    ) -> Result<Self, ServeError> {
-        let config = config.check()?;
-        let stores = Stores::in_memory(events, &config.get().limits);
         Self::new(Model::open(path.as_ref())?, stores, Means::new(&config)?)
     }
 
@@ -95,7 +80,7 @@ impl Service {
         config: ServeConfig,
         events: Arc<dyn EventSink>,
     ) -> Result<Self, ServeError> {
-        let config = config.check()?;
+        let config = of_one(config)?;
         let stores = Stores::in_memory(events, &config.get().limits);
         let model = Model::from_recommender(recommender)?;
         Self::new(model, stores, Means::new(&config)?)
@@ -117,7 +102,7 @@ impl Service {
         let arms = config.experiment.clone();
         let arms = arms.map(|experiment| Arms::open(experiment, &registry, &catalogue));
         let shadow = config.shadow.as_deref();
-        let shadow = shadow.map(|name| Shadow::start(registry.open(name)?));
+        let shadow = shadow.map(|name| Shadow::start(catalogue.told(registry.open(name)?)));
         let recorder = config
             .impressions
             .then(|| Recorder::start(Arc::clone(&events)));
@@ -178,6 +163,30 @@ impl Service {
         let model = Model::from_recommender(recommender);
         let shared = &self.shared;
         self.counted(model.map(|model| shared.registry.insert(model, &shared.catalogue)))
+    }
+
+    /// Loads the artifact from where [`Service::open`] loaded it, switches to it and returns its
+    /// version. On failure nothing changes. Blocks.
+    ///
+    /// # Errors
+    /// [`ServeError::ModelName`] if the service was given its model in memory, and the errors of
+    /// [`Recommender::open`].
+    pub fn reload(&self) -> Result<String, ServeError> {
+        let shared = &self.shared;
+        self.counted(shared.registry.reload(&shared.catalogue, |_| Ok(())))
+    }
+
+    /// Replaces the artifact from which [`Service::open`] loaded the model by an earlier version
+    /// that retraining kept ([`lightgcn_store::roll_back`]), switches to it and returns its version.
+    /// `version` is the beginning of the version to go back to; by default the latest one. Blocks.
+    ///
+    /// # Errors
+    /// [`ServeError::Store`] if no such version is kept or it is damaged, and those of
+    /// [`Service::reload`].
+    pub fn roll_back(&self, version: Option<&str>) -> Result<String, ServeError> {
+        let shared = &self.shared;
+        let go_back = |home: &Path| Ok(lightgcn_store::roll_back(home, version).map(|_| ())?);
+        self.counted(shared.registry.reload(&shared.catalogue, go_back))
     }
 
     /// Switches back to a version that is still in memory.
@@ -300,14 +309,20 @@ impl Shared {
         if let Some(arms) = &self.arms {
             arms.refresh(&self.catalogue);
         }
+        if let Some(shadow) = &self.shadow {
+            shadow.refresh(&self.catalogue);
+        }
         Ok(self.registry.active())
     }
 
-    /// Makes a user unknown to every model in memory that may answer.
+    /// Makes a user unknown to every model in memory.
     pub(crate) fn forget_in_models(&self, user: &str) {
         self.registry.forget(user);
         if let Some(arms) = &self.arms {
             arms.forget(user);
+        }
+        if let Some(shadow) = &self.shadow {
+            shadow.forget(user);
         }
     }
 
@@ -398,6 +413,17 @@ impl Means {
             config: Arc::new(config),
         })
     }
+}
+
+/// Checks the configuration of a service with one model.
+fn of_one(config: ServeConfig) -> Result<ValidServeConfig, ServeError> {
+    let config = config.check()?;
+    if config.get().shops.is_empty() {
+        return Ok(config);
+    }
+    let problem = "it is for many shops, but the service has one model; remove it";
+    let issues = vec![ConfigIssue::new("shops", problem)];
+    Err(ServeError::Config { issues })
 }
 
 /// The folder of models: the configured one, or the one containing the first model.

@@ -4,8 +4,10 @@
 //! It has its own thread with a short queue: if it cannot keep up, requests are skipped and
 //! counted, and answers never wait for it.
 
+use crate::catalogue::CatalogueStore;
 use crate::error::ServeError;
 use crate::models::Model;
+use arc_swap::ArcSwap;
 use lightgcn_recommend::{Answer, RecommendRequest};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -40,6 +42,7 @@ pub(crate) struct Shadow {
     /// The version of the second model.
     pub(crate) version: String,
     pub(crate) agreement: Arc<Agreement>,
+    model: Arc<ArcSwap<Model>>,
     sender: Option<SyncSender<Asked>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -49,9 +52,11 @@ impl Shadow {
         let (sender, receiver) = sync_channel(WAITING);
         let agreement = Arc::new(Agreement::default());
         let (version, counted) = (model.version.clone(), Arc::clone(&agreement));
+        let model = Arc::new(ArcSwap::from_pointee(model));
+        let asked = Arc::clone(&model);
         let thread = std::thread::Builder::new()
             .name("shadow".to_owned())
-            .spawn(move || compare_all(&receiver, &model, &counted))
+            .spawn(move || compare_all(&receiver, &asked, &counted))
             .map_err(|source| ServeError::System {
                 what: "start the thread of the second model",
                 source,
@@ -59,9 +64,25 @@ impl Shadow {
         Ok(Self {
             version,
             agreement,
+            model,
             sender: Some(sender),
             thread: Some(thread),
         })
+    }
+
+    /// Applies catalogue changes to the second model.
+    pub(crate) fn refresh(&self, catalogue: &CatalogueStore) {
+        self.update(|model| catalogue.applied(model));
+    }
+
+    /// Makes a user a stranger to the second model.
+    pub(crate) fn forget(&self, user: &str) {
+        self.update(|model| model.without_user(user));
+    }
+
+    fn update(&self, updated: impl Fn(&Model) -> Option<Model>) {
+        self.model
+            .rcu(|model| updated(model).map_or_else(|| Arc::clone(model), Arc::new));
     }
 
     /// Sends the same request to the second model, if it is not busy.
@@ -86,12 +107,12 @@ impl Drop for Shadow {
     }
 }
 
-fn compare_all(receiver: &Receiver<Asked>, model: &Model, agreement: &Agreement) {
+fn compare_all(receiver: &Receiver<Asked>, model: &ArcSwap<Model>, agreement: &Agreement) {
     let add = |to: &AtomicU64, n: usize| {
         to.fetch_add(n as u64, Ordering::Relaxed);
     };
     for Asked { request, shown } in receiver {
-        match model.recommender.answer(&request) {
+        match model.load().recommender.answer(&request) {
             Ok(answer) => {
                 let is_listed = |item: &&String| answer.items.iter().any(|own| own.item == **item);
                 add(&agreement.shown, shown.len());

@@ -1,11 +1,11 @@
-//! Valid requests to every route of the public listener.
+//! Answers of the public listener, and what goes with every response.
 #![allow(clippy::unwrap_used, reason = "a failing test may panic")]
 
 mod common;
 
 use axum::body::Body;
 use axum::http::Request;
-use common::{HOSTILE, TRAINED, artifact, config, get, post, send, service, service_with};
+use common::{TRAINED, artifact, config, get, post, send, service, service_with};
 use lightgcn_serve::{EventStoreError, ServeError, Service};
 use serde_json::{Value, json};
 
@@ -247,106 +247,6 @@ async fn events_take_effect_at_once() {
 }
 
 #[tokio::test]
-async fn the_routes_of_the_page_search_and_describe() {
-    let router = service().router();
-    let found = get(&router, "/v1/users?q=2&limit=3").await.json();
-    assert_eq!(found["total"], 12);
-    assert_eq!(
-        found["users"][0],
-        json!({"id": "u2", "n_items": 3, "n_bought": 2})
-    );
-    assert_eq!(
-        get(&router, "/v1/users").await.json()["users"]
-            .as_array()
-            .unwrap()
-            .len(),
-        20
-    );
-    let found = get(&router, "/v1/items?q=GLOVE").await.json();
-    assert_eq!(found["total"], 6);
-    let first = get(&router, "/v1/items?q=p&limit=1").await.json();
-    assert_eq!(first["items"][0]["item"], "p6");
-    assert_eq!(first["items"][0]["n_users"], 30);
-    assert_eq!(
-        get(&router, "/v1/items?q=%3Cscript").await.json()["total"],
-        6
-    );
-    let unknown = get(&router, "/v1/users/nobody").await.json();
-    assert_eq!(
-        (&unknown["known"], &unknown["history"]),
-        (&json!(false), &json!([]))
-    );
-    let model = get(&router, "/v1/model").await.json();
-    assert_eq!(
-        model["model"],
-        json!({"name": "lightgcn", "layers": 0, "dimension": 1})
-    );
-    assert_eq!(model["price"], json!({"min": 10.0, "max": 21.0}));
-    assert_eq!(model["brands"], json!([HOSTILE, "acme"]));
-    assert_eq!(model["figures"]["metrics"]["validation recall@20"], 0.25);
-    // Five events of each user, all at one time.
-    assert_eq!(model["n_events"], 5 * common::USERS);
-    assert_eq!(
-        (&model["trained_from"], &model["trained_until"]),
-        (&json!(TRAINED), &json!(TRAINED))
-    );
-    let typical = model["typical_users"].as_array().unwrap();
-    assert_eq!(
-        (typical.len(), &typical[0]),
-        (6, &json!({"id": "u0", "n_items": 3, "n_bought": 2}))
-    );
-    assert_eq!(
-        (&model["currency"], &model["image_hosts"]),
-        (&Value::Null, &json!([]))
-    );
-    assert_eq!(
-        (&model["figures"]["curve"], &model["figures"]["baselines"]),
-        (&Value::Null, &Value::Null)
-    );
-}
-
-#[tokio::test]
-async fn the_graph_shows_other_users_only_in_groups() {
-    let router = service().router();
-    let graph = get(&router, "/v1/graph/u0?recommended=p2,p3,unheard-of")
-        .await
-        .json();
-    let nodes = graph["nodes"].as_array().unwrap();
-    assert_eq!(nodes[0], json!({"id": "self", "kind": "self"}));
-    let groups: Vec<&Value> = nodes
-        .iter()
-        .filter(|node| node["kind"] == "users")
-        .collect();
-    assert!(!groups.is_empty());
-    assert!(
-        groups
-            .iter()
-            .all(|group| group["count"].as_u64().unwrap() >= 5)
-    );
-    let ids: Vec<&str> = nodes
-        .iter()
-        .map(|node| node["id"].as_str().unwrap())
-        .collect();
-    assert!(ids.contains(&"item:p2") && !ids.contains(&"item:unheard-of"));
-    let edges = graph["edges"].as_array().unwrap();
-    let own: Vec<&Value> = edges
-        .iter()
-        .filter(|edge| edge["source"] == "self")
-        .collect();
-    assert_eq!(own.len(), 3);
-    assert!(edges.iter().all(|edge| {
-        ids.contains(&edge["source"].as_str().unwrap())
-            && ids.contains(&edge["target"].as_str().unwrap())
-    }));
-    let unknown = get(&router, "/v1/graph/nobody").await.json();
-    assert_eq!(unknown["nodes"].as_array().unwrap().len(), 1);
-    assert_eq!(
-        get(&router, "/v1/graph/u0?items=51").await.error(400),
-        "bad_query"
-    );
-}
-
-#[tokio::test]
 async fn health_and_metrics_are_reported() {
     let service = service();
     let router = service.router();
@@ -380,76 +280,6 @@ async fn health_and_metrics_are_reported() {
         (stopping.status.as_u16(), &stopping.json()["status"]),
         (503, &json!("stopping"))
     );
-}
-
-#[tokio::test]
-async fn the_openapi_document_has_every_route() {
-    let service = service();
-    let router = service.router();
-    let document = get(&router, "/openapi.json").await.json();
-    assert_eq!(
-        document,
-        serde_json::from_str::<Value>(&service.openapi().unwrap()).unwrap()
-    );
-    let paths = document["paths"].as_object().unwrap();
-    for path in [
-        "/v1/recommendations/{user}",
-        "/v1/recommendations",
-        "/v1/explanations/{user}/{item}",
-        "/v1/explanations",
-        "/v1/similar/{item}",
-        "/v1/popular",
-        "/v1/events",
-        "/v1/users",
-        "/v1/users/{user}",
-        "/v1/items",
-        "/v1/graph/{user}",
-        "/v1/model",
-        "/health/live",
-        "/health/ready",
-        "/metrics",
-    ] {
-        assert!(paths.contains_key(path), "{path}");
-    }
-    // Every reference has a schema.
-    let text = document.to_string();
-    let schemas = document["components"]["schemas"].as_object().unwrap();
-    for reference in text.split("\"#/components/schemas/").skip(1) {
-        let name = reference.split('"').next().unwrap();
-        assert!(schemas.contains_key(name), "{name}");
-    }
-    // The schema of an item has the fields that are sent.
-    let answer = get(&router, "/v1/recommendations/u0?k=1").await.json();
-    let item = schemas["RecommendedItem"]["properties"]
-        .as_object()
-        .unwrap();
-    let written = answer["items"][0].as_object().unwrap();
-    assert!(
-        written.keys().all(|key| item.contains_key(key)),
-        "{written:?} in {item:?}"
-    );
-    assert_eq!(written.len(), item.len());
-    // Parameters of queries come from the types that read them.
-    let parameters = &document["paths"]["/v1/popular"]["get"]["parameters"];
-    let names: Vec<&str> = parameters
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|parameter| parameter["name"].as_str().unwrap())
-        .collect();
-    let expected = [
-        "k",
-        "recent",
-        "category",
-        "brand",
-        "allow",
-        "deny",
-        "deny_categories",
-        "deny_brands",
-        "price_min",
-        "price_max",
-    ];
-    assert_eq!(names, expected);
 }
 
 #[tokio::test]
@@ -529,57 +359,6 @@ async fn other_origins_are_allowed_by_configuration_only() {
             }
         }
     }
-}
-
-#[tokio::test]
-async fn the_page_is_built_into_the_program() {
-    let router = service().router();
-    let page = get(&router, "/").await;
-    assert_eq!(page.status, 200);
-    assert_eq!(page.headers["content-type"], "text/html; charset=utf-8");
-    assert_eq!(page.headers["cache-control"], "no-cache");
-    assert_eq!(page.headers["x-content-type-options"], "nosniff");
-    let policy = page.headers["content-security-policy"].to_str().unwrap();
-    assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"));
-    let tag = page.headers["etag"].clone();
-    let again = Request::get("/").header("if-none-match", tag);
-    let again = send(&router, again.body(Body::empty()).unwrap()).await;
-    assert_eq!((again.status.as_u16(), again.bytes.len()), (304, 0));
-    for path in [
-        "/nothing.js",
-        "/docs",
-        "/assets/../../Cargo.toml",
-        "/..%2fCargo.toml",
-        "/%2e%2e/Cargo.toml",
-        "//etc/passwd",
-    ] {
-        assert_eq!(get(&router, path).await.error(404), "no_route", "{path}");
-    }
-    assert_eq!(post(&router, "/", "{}").await.error(405), "no_method");
-    assert_eq!(
-        post(&router, "/v1/popular", "{}").await.error(405),
-        "no_method"
-    );
-}
-
-#[tokio::test]
-async fn without_the_page_no_route_lists_users() {
-    let router = service_with(lightgcn_serve::ServeConfig {
-        page: false,
-        ..common::config()
-    })
-    .router();
-    for path in [
-        "/",
-        "/v1/users",
-        "/v1/users/u0",
-        "/v1/graph/u0",
-        "/v1/model",
-        "/v1/items",
-    ] {
-        assert_eq!(get(&router, path).await.error(404), "no_route", "{path}");
-    }
-    assert_eq!(get(&router, "/v1/recommendations/u0").await.status, 200);
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@
 mod common;
 
 use common::large::{expensive, shop};
-use common::{Connection, Running, config, items, resident};
+use common::{Connection, Running, config, items, most_resident, post, resident};
 use lightgcn_serve::{MemoryEvents, ServeConfig, Service};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -56,6 +56,13 @@ async fn ordinary_questions_are_answered_beside_an_attack() {
     // Caches and buffers are warm.
     assert_eq!(attack(address, 4).await, 4);
     connection.get("/v1/recommendations/u0?k=20").await;
+    // A body may have as many requests as bytes, which are refused before memory is taken for each.
+    let before = most_resident();
+    let body = format!("{{\"requests\":[{}{{}}]}}", "{},".repeat(340_000));
+    let reply = post(&running.service.router(), "/v1/recommendations", body).await;
+    assert_eq!(reply.error(400), "batch_too_large");
+    let after = most_resident();
+    assert!(after < before + 32 * 1024, "{before} KiB, then {after}");
     let idle = resident();
 
     let start = Instant::now();

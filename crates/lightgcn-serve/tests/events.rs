@@ -11,8 +11,8 @@ use common::{Reply, artifact, config, get, post, send, service, service_with};
 use lightgcn_core::{InteractionsBuilder, ItemId, PairEvent, UserId};
 use lightgcn_recommend::Recommender;
 use lightgcn_serve::{
-    EventStore, EventStoreConfig, MemoryEvents, PruneReport, Service, StoredEvent, TrainedEvents,
-    UnknownBehaviors,
+    EventSink, EventStore, EventStoreConfig, MemoryEvents, PruneReport, Service, StoredEvent,
+    TrainedEvents, UnknownBehaviors,
 };
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -291,4 +291,43 @@ fn without_single_events_the_time_decides() {
     assert_eq!((report.n_pruned, report.n_kept_older), (1, 0));
     assert_eq!(left, ["p1"]);
     assert!(TrainedEvents::new(&timed(None)).is_none());
+}
+
+#[tokio::test]
+async fn an_event_cannot_make_its_user_unanswerable() {
+    let sink = Arc::new(MemoryEvents::default());
+    let recommender = Recommender::from_artifact(artifact(1.0)).unwrap();
+    let events = Arc::clone(&sink) as Arc<dyn EventSink>;
+    let router = Service::from_recommender(recommender, config(), events)
+        .unwrap()
+        .router();
+    let event = |count: f64| {
+        let event = json!({"user": "u0", "item": "p8", "behavior": "view", "count": count});
+        json!({ "events": [event] }).to_string()
+    };
+    for count in [0.0, -1.0, 1_000_001.0, 1e308] {
+        let reply = post(&router, "/v1/events", event(count)).await;
+        assert_eq!(reply.error(400), "bad_event", "{count}");
+    }
+    // The largest one is fine, and one that an older version stored is left out.
+    let reply = post(&router, "/v1/events", event(1e6)).await;
+    assert_eq!(reply.status, 200);
+    sink.append(&[StoredEvent {
+        user: "u0".to_owned(),
+        item: "p9".to_owned(),
+        behavior: "view".to_owned(),
+        time: TRAINED + 1,
+        count: 1e308,
+        id: None,
+    }])
+    .unwrap();
+    for path in ["/v1/recommendations/u0", "/v1/users/u0", "/v1/graph/u0"] {
+        let reply = get(&router, path).await;
+        assert_eq!(reply.status, 200, "{path}: {}", reply.text());
+    }
+    let history = get(&router, "/v1/users/u0").await.text();
+    assert!(
+        history.contains("\"p8\"") && !history.contains("\"p9\""),
+        "{history}"
+    );
 }

@@ -10,7 +10,7 @@ use lightgcn_serve::{
     EventSink, EventStore, EventStoreConfig, EventStoreError, ForgetOptions, ServeError,
     StoredEvent, forget,
 };
-use lightgcn_store::{Artifact, DatasetFolder};
+use lightgcn_store::{Artifact, DatasetFolder, keep_model, kept_models};
 use std::fs;
 use std::path::Path;
 
@@ -85,6 +85,10 @@ fn no_byte_of_any_file_is_left_of_a_person() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     model().save(at("shop.model")).unwrap();
+    // An earlier version, whose files are those of the model.
+    let kept = keep_model(&at("shop.model"), 1).unwrap().unwrap().path;
+    fs::create_dir(at("shop.model.refit")).unwrap();
+    fs::write(at("shop.model.refit/events.csv"), PERSON).unwrap();
     dataset().save(at("shop.dataset")).unwrap();
     dataset().save(at("shop.dataset.whole")).unwrap();
     fs::create_dir_all(at("shop.model.run/checkpoint")).unwrap();
@@ -95,7 +99,7 @@ fn no_byte_of_any_file_is_left_of_a_person() {
         .append(&[event(PERSON, "p1"), event("u1", "p2"), event(PERSON, "p3")])
         .unwrap();
     drop(store);
-    assert_eq!(files_with(folder.path(), PERSON).len(), 4);
+    assert_eq!(files_with(folder.path(), PERSON).len(), 6);
 
     let options = ForgetOptions {
         events: Some(at("events.redb")),
@@ -105,7 +109,8 @@ fn no_byte_of_any_file_is_left_of_a_person() {
     let report = forget(PERSON, &options).unwrap();
     assert_eq!(files_with(folder.path(), PERSON), [""; 0]);
     assert_eq!((report.events, report.datasets.len()), (2, 2));
-    assert_eq!(report.models, [at("shop.model")]);
+    assert_eq!(report.models, [kept, at("shop.model")]);
+    assert_eq!(kept_models(&at("shop.model")).unwrap().len(), 1);
     assert!(report.not_propagated.is_empty());
     assert_eq!(report.checkpoints, [at("shop.model.run/checkpoint")]);
     assert!(at("shop.model.run/run.jsonl").exists());

@@ -50,11 +50,6 @@ async fn ids_are_strings_or_integers() {
         let event = json!({"user": wrong, "item": "p1", "behavior": "view"});
         let (_, reply) = posted(json!([event])).await;
         assert_eq!(reply.error(400), "bad_json");
-        let message = reply.json()["error"]["message"].to_string();
-        assert!(
-            message.contains("an id as a string or an integer"),
-            "{message}"
-        );
     }
 }
 

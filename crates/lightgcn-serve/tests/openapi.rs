@@ -101,6 +101,27 @@ async fn every_status_is_told() {
 }
 
 #[tokio::test]
+async fn the_headers_of_lists_are_told() {
+    let document = document(&service().router()).await;
+    for (method, path) in [
+        ("get", "/v1/recommendations/{user}"),
+        ("post", "/v1/recommendations"),
+    ] {
+        let parameters = document["paths"][path][method]["parameters"].as_array();
+        let headers = parameters
+            .unwrap()
+            .iter()
+            .filter(|one| one["in"] == "header");
+        let headers: Vec<_> = headers
+            .map(|one| (&one["name"], &one["required"]))
+            .collect();
+        let (id, not_shown) = (json!("x-request-id"), json!("x-not-shown"));
+        let no = json!(false);
+        assert_eq!(headers, [(&id, &no), (&not_shown, &no)], "{method} {path}");
+    }
+}
+
+#[tokio::test]
 async fn keys_are_a_security_scheme() {
     let open = document(&service().router()).await;
     let scheme = &open["components"]["securitySchemes"]["bearer"];
@@ -162,11 +183,18 @@ async fn a_post_has_one_answer_or_many() {
 async fn the_admin_listener_has_a_document_of_its_own() {
     let own = document(&service().admin_router()).await;
     let paths: Vec<&String> = own["paths"].as_object().unwrap().keys().collect();
-    assert_eq!(paths, ["/admin/models", "/admin/models/{version}/activate"]);
+    let expected = [
+        "/admin/models",
+        "/admin/models/{version}/activate",
+        "/admin/rollback",
+    ];
+    assert_eq!(paths, expected);
     let listed = vec![200, 400, 403, 405, 500];
     assert_eq!(statuses(&own, "get", "/admin/models"), listed);
     let loaded = vec![200, 400, 403, 405, 408, 413, 415, 422, 500];
     assert_eq!(statuses(&own, "post", "/admin/models"), loaded);
+    let rolled_back = vec![200, 400, 403, 404, 405, 408, 413, 415, 422, 500];
+    assert_eq!(statuses(&own, "post", "/admin/rollback"), rolled_back);
     let activated = vec![200, 400, 403, 404, 405, 500];
     assert_eq!(
         statuses(&own, "post", "/admin/models/{version}/activate"),
@@ -217,4 +245,74 @@ async fn metrics_are_where_the_configuration_says() {
         let foreign = send(&admin, foreign.body(Body::empty()).unwrap()).await;
         assert_eq!(foreign.error(403), "foreign_host");
     }
+}
+
+#[tokio::test]
+async fn the_openapi_document_has_every_route() {
+    let service = service();
+    let router = service.router();
+    let document = get(&router, "/openapi.json").await.json();
+    assert_eq!(
+        document,
+        serde_json::from_str::<Value>(&service.openapi().unwrap()).unwrap()
+    );
+    let paths = document["paths"].as_object().unwrap();
+    for path in [
+        "/v1/recommendations/{user}",
+        "/v1/recommendations",
+        "/v1/explanations/{user}/{item}",
+        "/v1/explanations",
+        "/v1/similar/{item}",
+        "/v1/popular",
+        "/v1/events",
+        "/v1/users",
+        "/v1/users/{user}",
+        "/v1/items",
+        "/v1/graph/{user}",
+        "/v1/model",
+        "/health/live",
+        "/health/ready",
+        "/metrics",
+    ] {
+        assert!(paths.contains_key(path), "{path}");
+    }
+    // Every reference has a schema.
+    let text = document.to_string();
+    let schemas = document["components"]["schemas"].as_object().unwrap();
+    for reference in text.split("\"#/components/schemas/").skip(1) {
+        let name = reference.split('"').next().unwrap();
+        assert!(schemas.contains_key(name), "{name}");
+    }
+    // The schema of an item has the fields that are sent.
+    let answer = get(&router, "/v1/recommendations/u0?k=1").await.json();
+    let item = schemas["RecommendedItem"]["properties"]
+        .as_object()
+        .unwrap();
+    let written = answer["items"][0].as_object().unwrap();
+    assert!(
+        written.keys().all(|key| item.contains_key(key)),
+        "{written:?} in {item:?}"
+    );
+    assert_eq!(written.len(), item.len());
+    // Parameters of queries come from the types that read them.
+    let parameters = &document["paths"]["/v1/popular"]["get"]["parameters"];
+    let names: Vec<&str> = parameters
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|parameter| parameter["name"].as_str().unwrap())
+        .collect();
+    let expected = [
+        "k",
+        "recent",
+        "category",
+        "brand",
+        "allow",
+        "deny",
+        "deny_categories",
+        "deny_brands",
+        "price_min",
+        "price_max",
+    ];
+    assert_eq!(names, expected);
 }

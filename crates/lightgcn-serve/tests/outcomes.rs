@@ -8,7 +8,9 @@ use axum::body::Body;
 use axum::http::Request;
 use common::{Reply, artifact, config, get, post, send, service, service_with};
 use lightgcn_recommend::{RecommendOptions, RecommendedItem, Recommender};
-use lightgcn_serve::{ArmConfig, ExperimentConfig, ServeConfig, ServeError, Service};
+use lightgcn_serve::{
+    ApiKey, ArmConfig, ExperimentConfig, Scope, ServeConfig, ServeError, Service,
+};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -320,6 +322,67 @@ async fn a_second_model_answers_for_nobody() {
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
     panic!("{metrics}");
+}
+
+#[tokio::test]
+async fn a_second_model_forgets_and_follows_the_catalogue() {
+    let folder = tempfile::tempdir().unwrap();
+    artifact(1.0).save(folder.path().join("a")).unwrap();
+    artifact(1.0).save(folder.path().join("b")).unwrap();
+    let config = ServeConfig {
+        shadow: Some("b".to_owned()),
+        keys: vec![ApiKey {
+            name: "all".to_owned(),
+            // Of `a-key`.
+            sha256: "2a8a1240f50636655520ac8ed22aa29473b8517b4abfdbc3bc03bcad73fc8849".to_owned(),
+            scopes: vec![Scope::Read, Scope::Write, Scope::Admin],
+            shops: Vec::new(),
+        }],
+        ..config()
+    };
+    let router = Service::open(folder.path().join("a"), config)
+        .unwrap()
+        .router();
+    let call = async |method: &str, path: &str, body: String| {
+        let request = Request::builder().method(method).uri(path);
+        let request = request
+            .header("authorization", "Bearer a-key")
+            .header("content-type", "application/json");
+        let reply = send(&router, request.body(Body::from(body)).unwrap()).await;
+        assert_eq!(reply.status, 200, "{path}: {}", reply.text());
+        reply
+    };
+    // A list of three items, and how many of the lists so far the second model agrees with.
+    let list = async |n: u32| {
+        let path = "/v1/recommendations/u0?k=3";
+        let items = call("GET", path, String::new()).await.items();
+        for _ in 0..500 {
+            let metrics = call("GET", "/metrics", String::new()).await.text();
+            let of = |name: &str| {
+                let name = format!("lightgcn_shadow_{name}_total{{");
+                let mut lines = metrics.lines();
+                let line = lines.find(|line| line.starts_with(&name)).unwrap();
+                line.rsplit(' ').next().unwrap().parse::<u32>().unwrap()
+            };
+            if of("lists") == n {
+                assert_eq!(
+                    (of("items"), of("common_items")),
+                    (3 * n, 3 * n),
+                    "{metrics}"
+                );
+                return items;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        panic!("the second model does not answer");
+    };
+    let known = list(1).await;
+    call("DELETE", "/v1/users/u0", String::new()).await;
+    let stranger = list(2).await;
+    assert_ne!(known, stranger);
+    let gone = json!([{"item": stranger[0], "stock": 0}]).to_string();
+    call("PUT", "/v1/catalogue", gone).await;
+    assert!(!list(3).await.contains(&stranger[0]));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
 use common::{artifact, ask, body_of, config, get, post, send};
-use lightgcn_serve::{ApiKey, Scope, ServeConfig, ServeError, Server, Shops};
+use lightgcn_serve::{ApiKey, Scope, ServeConfig, ServeError, Server, Service, ShopConfig, Shops};
 use serde_json::{Value, json};
 use std::path::Path;
 use tokio::sync::oneshot;
@@ -418,4 +418,52 @@ async fn a_server_answers_for_all_shops() {
     assert_eq!(body["items"].as_array().unwrap().len(), 2);
     stop.send(()).unwrap();
     task.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_shop_may_have_limits_of_its_own() {
+    let folder = models();
+    let mut config = config();
+    config.limits.k = 10;
+    let shop: ShopConfig = toml::from_str("requests_per_second = 3\nlimits.k = 4").unwrap();
+    config.shops.insert("a".to_owned(), shop);
+    let router = open(folder.path(), config.clone()).router();
+    let of = async |shop: &str, k: u32| {
+        let path = format!("/v1/shops/{shop}/recommendations/u0?k={k}");
+        get(&router, &path).await
+    };
+    assert_eq!(of("a", 5).await.error(400), "bad_k");
+    assert_eq!(of("a", 4).await.status, 200);
+    assert_eq!(of("b", 10).await.status, 200);
+    assert_eq!(of("b", 11).await.error(400), "bad_k");
+    // Three a second: of many at once, some are refused, whatever they ask for.
+    let mut refused = None;
+    for _ in 0..50 {
+        let reply = get(&router, "/v1/shops/a/nothing").await;
+        if reply.status == 429 {
+            refused = Some(reply);
+        }
+    }
+    let refused = refused.unwrap();
+    assert_eq!(refused.error(429), "too_many_requests");
+    assert_eq!(refused.headers["retry-after"], "1");
+    assert!(refused.text().contains("requests_per_second"));
+    assert_eq!(of("b", 10).await.status, 200);
+    let document = get(&router, "/openapi.json").await.json();
+    let popular = &document["paths"]["/v1/shops/{shop}/popular"]["get"];
+    assert!(popular["responses"].get("429").is_some(), "{popular}");
+
+    let bad: ShopConfig = toml::from_str("requests_per_second = 0\nlimits.k = 0").unwrap();
+    config.shops.insert("b".to_owned(), bad);
+    let ServeError::Config { issues } = Shops::open(folder.path(), config.clone()).unwrap_err()
+    else {
+        panic!("it was accepted");
+    };
+    let keys: Vec<&str> = issues.iter().map(|issue| &*issue.key).collect();
+    assert_eq!(keys, ["shops.b.requests_per_second", "shops.b.limits.k"]);
+    assert!(toml::from_str::<ShopConfig>("limits.body_bytes = 1").is_err());
+    // A service with one model has no shops.
+    config.shops.remove("b");
+    let one = Service::open(folder.path().join("a"), config).unwrap_err();
+    assert!(one.to_string().contains("shops"), "{one}");
 }

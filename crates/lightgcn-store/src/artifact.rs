@@ -125,10 +125,7 @@ impl Artifact {
         ];
         check_counts(&counts, &mut issues);
         if self.layer0.storage() != Storage::F32 {
-            issues.push(
-                "layer 0 is to be kept in 16 bits, which only the final embeddings may be"
-                    .to_owned(),
-            );
+            issues.push("layer 0 is in 16 bits; only the final embeddings may be".to_owned());
         }
         self.model.check(&mut issues);
         check_behaviors(&self.behaviors, &self.train, &mut issues);

@@ -139,13 +139,13 @@ fn put(folder: &Path, path: &Path, parent: &Path, name: &str) -> Result<(), Stor
 /// Swaps two folders atomically. Returns false if the system or the file system does not support
 /// it.
 #[cfg(target_os = "linux")]
-fn exchange(one: &Path, other: &Path) -> bool {
+pub(crate) fn exchange(one: &Path, other: &Path) -> bool {
     use rustix::fs::{CWD, RenameFlags, renameat_with};
     renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE).is_ok()
 }
 
 #[cfg(not(target_os = "linux"))]
-fn exchange(_: &Path, _: &Path) -> bool {
+pub(crate) fn exchange(_: &Path, _: &Path) -> bool {
     false
 }
 
@@ -168,7 +168,7 @@ fn put_aside(folder: &Path, path: &Path, parent: &Path, name: &str) -> Result<()
 }
 
 /// An unused path in `parent`.
-fn free_name(parent: &Path, prefix: &str) -> Result<PathBuf, StoreError> {
+pub(crate) fn free_name(parent: &Path, prefix: &str) -> Result<PathBuf, StoreError> {
     let folder = folder_beside(parent, prefix)?;
     let path = folder.path().to_owned();
     folder
@@ -178,7 +178,7 @@ fn free_name(parent: &Path, prefix: &str) -> Result<PathBuf, StoreError> {
 }
 
 /// Makes renames and new files in a folder durable, if the system supports it.
-fn flush_folder(path: &Path) -> Result<(), StoreError> {
+pub(crate) fn flush_folder(path: &Path) -> Result<(), StoreError> {
     if cfg!(unix) {
         File::open(path)
             .and_then(|folder| folder.sync_all())

@@ -204,27 +204,32 @@ mod tests {
                 .into_storage(Storage::Bf16)
         };
         assert!(keep(largest).is_ok());
+        let mut messages = Vec::new();
         for bad in [f32::MAX, -f32::MAX, largest.next_up()] {
-            let message = keep(bad).unwrap_err().to_string();
+            let error = keep(bad).unwrap_err();
             assert!(
-                message.contains("row 1, column 1 is") && message.contains("32 bits"),
-                "{message}"
+                matches!(error, StoreError::EmbeddingTable { .. }),
+                "{error}"
             );
+            messages.push(error.to_string());
         }
+        insta::assert_snapshot!(messages.join("\n"));
     }
 
     #[test]
     fn issues_name_their_place() {
+        let mut messages = Vec::new();
         let message = |rows, dimension, data| {
             EmbeddingTable::new(rows, dimension, data)
                 .unwrap_err()
                 .to_string()
         };
-        assert!(message(1, 0, vec![]).contains("dimension is 0"));
-        assert!(message(2, 2, vec![0.; 3]).contains("3 numbers are given"));
-        assert!(message(usize::MAX, 2, vec![0.; 3]).contains("3 numbers are given"));
+        messages.push(message(1, 0, vec![]));
+        messages.push(message(2, 2, vec![0.; 3]));
+        messages.push(message(usize::MAX, 2, vec![0.; 3]));
         for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
-            assert!(message(2, 2, vec![0., 0., 0., bad]).contains("row 1, column 1"));
+            messages.push(message(2, 2, vec![0., 0., 0., bad]));
         }
+        insta::assert_snapshot!(messages.join("\n"));
     }
 }

@@ -169,12 +169,29 @@ pub enum StoreError {
         /// Every issue found.
         issues: Vec<String>,
     },
+    /// No such earlier version of a model is kept.
+    #[error("{wanted} of {} is not kept; kept are: {}", path.display(), shown(kept))]
+    NotKept {
+        /// The model.
+        path: PathBuf,
+        /// What was wanted.
+        wanted: String,
+        /// The versions that are kept, latest first.
+        kept: Vec<String>,
+    },
     /// A table of embeddings is invalid.
     #[error("the table of embeddings is invalid: {detail}")]
     EmbeddingTable {
         /// What is wrong.
         detail: String,
     },
+}
+
+fn shown(kept: &[String]) -> String {
+    match kept {
+        [] => "none; retraining keeps earlier versions with --keep".to_owned(),
+        kept => kept.join(", "),
+    }
 }
 
 impl StoreError {

@@ -140,7 +140,10 @@ impl Manifest {
             return Err(StoreError::damaged(&path, detail));
         }
         if manifest.to_bytes(&path)? != bytes {
-            return Err(StoreError::damaged(&path, "it is not as it was written"));
+            return Err(StoreError::damaged(
+                &path,
+                "its text was changed after it was written",
+            ));
         }
         Ok((manifest, sha256(&bytes)))
     }

@@ -349,7 +349,7 @@ fn read_events(
         }
         if found != counts || !events.clone().is_sorted() {
             let detail =
-                format!("the events of pair {pair} are not those that are counted, in order");
+                format!("the events of pair {pair} do not match its counts, or are out of order");
             return Err(file.tensor_error("events", detail));
         }
         rows.push(events);

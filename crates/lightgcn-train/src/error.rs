@@ -49,7 +49,7 @@ pub enum TrainError {
     },
     /// The device failed during a run: it ran out of memory, its driver was reset, or it was lost.
     #[error(
-        "{device} failed in epoch {epoch}, by batch {batch}: {detail}; if it ran out of memory, free \
+        "{device} failed in epoch {epoch}, at or before batch {batch}: {detail}; if it ran out of memory, free \
          some, or choose a smaller dimension or batch_size. The last checkpoint, if one was written, \
          is untouched: continue it with --resume"
     )]

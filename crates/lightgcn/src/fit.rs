@@ -192,6 +192,9 @@ impl<'a> Fit<'a> {
             .into());
         }
         let log = read_log(&self.logs, &mut self.prepare, self.target.as_deref())?;
+        for warning in log.warnings() {
+            tracing::warn!("{warning}");
+        }
         let prepare = self.prepare.check()?;
         let whole = match self.refit {
             true => Some(Spare::new(prepare_log(&log, &prepare.whole())?)),

@@ -5,13 +5,16 @@ use crate::baselines::Baselines;
 use crate::fit::FILTERS;
 use lightgcn_core::{CoreError, Dataset, ItemId, Split, Truth, UserId};
 use lightgcn_linear::FilterConfigs;
-use lightgcn_metrics::Metric;
+use lightgcn_metrics::{Interval, PairedTest};
 use lightgcn_nn::AnyModelConfig;
 use lightgcn_recommend::{Evaluation, EvaluationOptions, RankingConfig, evaluate_test};
 use lightgcn_train::{Device, StopSignal, TrainConfig, Trainer};
 use serde::{Deserialize, Serialize};
-use std::fmt;
 use std::ops::Range;
+
+mod table;
+
+use table::Table;
 
 /// The share of the targets in a window's test period.
 const SHARE: f64 = 0.1;
@@ -85,6 +88,15 @@ pub struct RollingRow {
     pub ndcg: Vec<f64>,
     /// The standard deviation of Recall@20 over seeds, averaged over windows; `None` with one seed.
     pub recall_seed_deviation: Option<f64>,
+    /// The bootstrap interval of the mean of Recall@20 over the windows. Users are resampled, each with all the
+    /// windows that they are in. `None` for a ranker that is missing in a window, such as one that did not fit in
+    /// memory there.
+    pub interval: Option<Interval>,
+    /// The paired test of the first row's mean against this one's, over users as in `interval`; `None` for the first
+    /// row, and if one of the two is missing in a window.
+    pub first_against_this: Option<PairedTest>,
+    /// That test's p-value, adjusted by Holm's method for the number of rows.
+    pub adjusted_p_value: Option<f64>,
 }
 
 impl RollingRow {
@@ -115,7 +127,7 @@ impl RollingConfig {
         self.check()?;
         let periods = self.periods(log)?;
         let mut windows = Vec::new();
-        let mut rows: Vec<RollingRow> = Vec::new();
+        let mut table = Table::default();
         for period in periods {
             let datasets = self.datasets(log, &period)?;
             let truth = datasets[0].split.test.truth();
@@ -126,9 +138,10 @@ impl RollingConfig {
             });
             for (&history, dataset) in self.history_days.iter().zip(&datasets) {
                 let runs = self.evaluate(dataset, device, stop)?;
-                add(&mut rows, history, &runs)?;
+                table.add(history, &runs)?;
             }
         }
+        let rows = table.rows(windows.len(), self.train.seed)?;
         Ok(Rolling { windows, rows })
     }
 
@@ -242,10 +255,13 @@ impl RollingConfig {
             let mut trained = Trainer::new(dataset)
                 .model(self.model.clone())
                 .config(TrainConfig {
-                    seed: self.train.seed + seed,
+                    seed: self.train.seed.wrapping_add(seed),
                     ..self.train.clone()
                 })
-                .ranking(self.ranking.clone())
+                .ranking(RankingConfig {
+                    seed: self.ranking.seed.wrapping_add(seed),
+                    ..self.ranking.clone()
+                })
                 .device(device)
                 .stop(stop.clone())
                 .run()?;
@@ -269,96 +285,6 @@ impl RollingConfig {
     }
 }
 
-/// Adds one window's figures to the rows of this history.
-fn add(
-    rows: &mut Vec<RollingRow>,
-    history: Option<f64>,
-    runs: &[Vec<Evaluation>],
-) -> Result<(), Error> {
-    for evaluation in &runs[0] {
-        let seeds = runs
-            .iter()
-            .flatten()
-            .filter(|e| e.ranker() == evaluation.ranker());
-        let (mut recalls, mut ndcgs) = (Vec::new(), Vec::new());
-        for seed in seeds {
-            recalls.push(seed.mean(Metric::Recall, K)?);
-            ndcgs.push(seed.mean(Metric::Ndcg, K)?);
-        }
-        let position = rows
-            .iter()
-            .position(|row| row.ranker == evaluation.ranker() && row.history_days == history);
-        let at = position.unwrap_or_else(|| {
-            rows.push(RollingRow {
-                ranker: evaluation.ranker().to_owned(),
-                history_days: history,
-                recall: Vec::new(),
-                ndcg: Vec::new(),
-                recall_seed_deviation: None,
-            });
-            rows.len() - 1
-        });
-        let row = &mut rows[at];
-        row.recall.push(mean(&recalls));
-        row.ndcg.push(mean(&ndcgs));
-        if recalls.len() > 1 {
-            let (before, n) = (
-                row.recall_seed_deviation.unwrap_or(0.0),
-                row.recall.len() as f64,
-            );
-            row.recall_seed_deviation = Some(before + (deviation(&recalls) - before) / n);
-        }
-    }
-    Ok(())
-}
-
 pub(crate) fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len().max(1) as f64
-}
-
-/// The standard deviation of a sample; 0 for fewer than two values.
-pub(crate) fn deviation(values: &[f64]) -> f64 {
-    let center = mean(values);
-    let squares: f64 = values.iter().map(|value| (value - center).powi(2)).sum();
-    (squares / values.len().saturating_sub(1).max(1) as f64).sqrt()
-}
-
-impl fmt::Display for Rolling {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let width = self.rows.iter().map(|row| row.ranker.chars().count()).max();
-        let width = width.unwrap_or(0).max("ranker".len());
-        writeln!(
-            f,
-            "{:width$}  history  recall@{K}  deviation  ndcg@{K}  seeds  recall@{K} by window",
-            "ranker"
-        )?;
-        for row in &self.rows {
-            let history = row
-                .history_days
-                .map_or_else(|| "all".to_owned(), |d| format!("{d} d"));
-            let seeds = row.recall_seed_deviation;
-            let seeds = seeds.map_or_else(|| "-".to_owned(), |d| format!("{d:.4}"));
-            let windows: Vec<String> = row.recall.iter().map(|r| format!("{r:.4}")).collect();
-            writeln!(
-                f,
-                "{:width$}  {history:>7}  {:>9.4}  {:>9.4}  {:>7.4}  {seeds:>5}  {}",
-                row.ranker,
-                row.mean_recall(),
-                deviation(&row.recall),
-                mean(&row.ndcg),
-                windows.join(" ")
-            )?;
-        }
-        let targets: Vec<String> = self
-            .windows
-            .iter()
-            .map(|w| w.n_targets.to_string())
-            .collect();
-        write!(
-            f,
-            "{} windows in time, with {} targets: mean and standard deviation over the windows",
-            self.windows.len(),
-            targets.join(", ")
-        )
-    }
 }

@@ -96,6 +96,13 @@ pub(crate) struct ServeArgs {
     /// containing MODEL]
     #[arg(long, value_name = "FOLDER")]
     pub(crate) models: Option<PathBuf>,
+    /// Retrain MODEL while serving it: daily (at 03:00 UTC), daily@HH:MM (UTC), or an interval such as 6h;
+    /// more options are in the table [refit] in --config
+    #[arg(long, value_name = "WHEN", requires = "model")]
+    pub(crate) refit: Option<String>,
+    /// The shop's log to retrain on, as for `prepare`, in addition to the posted events; may be repeated
+    #[arg(long = "refit-log", value_name = "LOG")]
+    pub(crate) refit_logs: Vec<String>,
     /// Models to keep in memory, including the active one [default: 2]
     #[arg(long, value_name = "N")]
     pub(crate) keep_models: Option<usize>,

@@ -105,6 +105,9 @@ pub(crate) struct RetrainArgs {
     /// fraction
     #[arg(long, default_value_t = 0.01, allow_negative_numbers = true)]
     pub(crate) margin: f64,
+    /// Earlier versions of the published model to keep in MODEL.kept, for `rollback`
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) keep: usize,
     /// Retrain even if most users or items of MODEL are missing from the dataset
     #[arg(long)]
     pub(crate) allow_other_ids: bool,
@@ -123,6 +126,18 @@ pub(crate) struct RetrainArgs {
     /// Stop after this many validations without improvement; 0 never stops early [default: MODEL's]
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) patience: Option<u32>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RollbackArgs {
+    /// The model that `retrain --keep` published
+    pub(crate) model: PathBuf,
+    /// The beginning of the version to go back to [default: the latest earlier one]
+    #[arg(long, value_name = "VERSION", conflicts_with = "list")]
+    pub(crate) to: Option<String>,
+    /// Only list the versions that are kept
+    #[arg(long)]
+    pub(crate) list: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

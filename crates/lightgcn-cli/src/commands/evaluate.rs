@@ -4,9 +4,11 @@ use super::costs::{self, Cost};
 use super::data::{self, open_trained_on};
 use super::ensemble::{EnsembleReport, Members};
 use super::rolling;
+use super::seeds::{self, Spread};
 use crate::args::EvaluateArgs;
 use crate::config::Config;
 use crate::output::Output;
+use anyhow::ensure;
 use lightgcn::core::{Dataset, Truth, UserId};
 use lightgcn::linear::Filter;
 use lightgcn::metrics::Metric;
@@ -23,11 +25,15 @@ struct Report {
     comparison: Comparison,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     costs: Vec<Cost>,
+    /// Of the model trained again with other seeds.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    seeds: Vec<Spread>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ensemble: Option<EnsembleReport>,
 }
 
 pub(crate) fn run(args: &EvaluateArgs, config: Config, output: &Output) -> anyhow::Result<()> {
+    ensure!(args.seeds > 0, "--seeds is 0; use at least 1");
     if let Some(windows) = args.windows {
         return rolling::run(args, windows, config, output);
     }
@@ -65,31 +71,34 @@ pub(crate) fn run(args: &EvaluateArgs, config: Config, output: &Output) -> anyho
         };
     }
     evaluator.add_baselines(filters, &config)?;
+    let seeds = seeds::spread(&evaluator, args, &config)?;
     let evaluations = &evaluator.evaluations;
     let comparison = Comparison::new(evaluations, Metric::Recall, leading, config.seed())?;
     let mut text = comparison.to_string();
     if !costs.is_empty() {
         text += &costs::text(&costs, leading);
     }
+    text += &seeds::text(&seeds, leading);
     text += &ensemble
         .as_ref()
         .map_or_else(String::new, EnsembleReport::text);
     let report = Report {
         comparison,
         costs,
+        seeds,
         ensemble,
     };
     output.result(&report, &text)
 }
 
 /// Evaluates rankers one after the other on one part of a dataset.
-struct Evaluator<'a> {
-    dataset: &'a Dataset,
+pub(super) struct Evaluator<'a> {
+    pub(super) dataset: &'a Dataset,
     options: EvaluationOptions,
     on_validation: bool,
     /// The largest K.
-    leading: usize,
-    evaluations: Vec<Evaluation>,
+    pub(super) leading: usize,
+    pub(super) evaluations: Vec<Evaluation>,
 }
 
 impl<'a> Evaluator<'a> {
@@ -112,13 +121,17 @@ impl<'a> Evaluator<'a> {
         }
     }
 
-    fn add(&mut self, ranker: &dyn Ranker) -> anyhow::Result<&Evaluation> {
+    pub(super) fn evaluate(&self, ranker: &dyn Ranker) -> anyhow::Result<Evaluation> {
         eprintln!("evaluating {}", ranker.name());
         let (split, options) = (&self.dataset.split, &self.options);
-        self.evaluations.push(match self.on_validation {
+        Ok(match self.on_validation {
             true => evaluate_validation(ranker, &split.train, &split.validation, options)?,
             false => evaluate_test(ranker, &split.train, &split.test, options)?,
-        });
+        })
+    }
+
+    fn add(&mut self, ranker: &dyn Ranker) -> anyhow::Result<&Evaluation> {
+        self.evaluations.push(self.evaluate(ranker)?);
         Ok(&self.evaluations[self.evaluations.len() - 1])
     }
 

@@ -30,7 +30,7 @@ pub(super) fn listen_in_training() -> anyhow::Result<StopSignal> {
 pub(super) fn refuse_untrained(trained: &Trained, run: &Path) -> anyhow::Result<()> {
     if trained.reason.is_early() && trained.best_epoch == 0 {
         bail!(
-            "ended before the first validated epoch; no model was written. The run is saved in the checkpoint in {}: \
+            "stopped before the first validation; no model was written. The run is saved in the checkpoint in {}: \
              continue it with --resume",
             run.display()
         );

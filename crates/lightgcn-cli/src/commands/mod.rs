@@ -13,6 +13,7 @@ pub(crate) mod prepare;
 pub(crate) mod recommend;
 pub(crate) mod recommend_all;
 pub(crate) mod retrain;
+pub(crate) mod rollback;
 pub(crate) mod serve;
 pub(crate) mod train;
 pub(crate) mod tune;
@@ -21,5 +22,9 @@ mod costs;
 mod data;
 mod ensemble;
 mod interrupt;
+mod refit;
 mod rolling;
 mod runs;
+mod seeds;
+
+pub(crate) use refit::RefitConfig;

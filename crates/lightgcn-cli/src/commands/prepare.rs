@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::output::Output;
 use crate::progress;
 use anyhow::{Context, bail, ensure};
-use lightgcn::core::{BehaviorWeightsConfig, Dataset, StageReport};
+use lightgcn::core::{BehaviorWeightsConfig, Dataset, Interactions, StageReport};
 use lightgcn::data::{
     DataError, Duplicates, KCoreConfig, PairTable, PrepareConfig, SplitConfig, TimeCut,
     add_knowledge, prepare_log, read_events_with_progress,
@@ -25,6 +25,9 @@ struct Outcome {
     training_targets: usize,
     validation_targets: usize,
     test_targets: usize,
+    /// The number of training events that are not among those of the model of `--after`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    late_events: Option<u64>,
     stages: Vec<StageReport>,
 }
 
@@ -69,7 +72,14 @@ fn prepare(args: &PrepareArgs, config: Config, output: &Output) -> anyhow::Resul
         bar.set_message(format!("{} rows", progress.rows));
     })?;
     bar.finish_and_clear();
-    let outcome = save(args, &prepare_log(&log, &options)?)?;
+    for warning in log.warnings() {
+        tracing::warn!("{warning}");
+    }
+    let dataset = prepare_log(&log, &options)?;
+    let late = args.after.as_deref().map(|model| n_late(&dataset, model));
+    let mut outcome = save(args, &dataset)?;
+    outcome.late_events = late.transpose()?;
+    drop(dataset);
     if options.config().split != SplitConfig::None {
         prepare_log(&log, &options.whole())?.save(whole_of(&args.out))?;
     }
@@ -90,12 +100,13 @@ fn save(args: &PrepareArgs, dataset: &Dataset) -> anyhow::Result<Outcome> {
         training_targets: train.n_targets(),
         validation_targets: dataset.split.validation.truth().n_pairs(),
         test_targets: dataset.split.test.truth().n_pairs(),
+        late_events: None,
         stages: dataset.lineage.stages.clone(),
     })
 }
 
 fn print(outcome: &Outcome, output: &Output) -> anyhow::Result<()> {
-    let text = format!(
+    let mut text = format!(
         "{} users, {} items, {} training pairs ({} with a target), {} validation and {} \
          test targets written to {}",
         outcome.users,
@@ -106,6 +117,12 @@ fn print(outcome: &Outcome, output: &Output) -> anyhow::Result<()> {
         outcome.test_targets,
         outcome.path.display()
     );
+    if let Some(n @ 1..) = outcome.late_events {
+        text += &format!(
+            "\n{n} of the training events are not newer than the model's, but unknown to it (they arrived late, or \
+             were left out when its dataset was prepared); the next model learns from them"
+        );
+    }
     output.result(outcome, &text)
 }
 
@@ -123,6 +140,9 @@ fn override_options(args: &PrepareArgs, options: &mut PrepareConfig) -> anyhow::
     }
     if args.half_life_days.is_some() {
         options.weights.half_life_days = args.half_life_days;
+    }
+    if let Some(history) = args.history {
+        options.history_days = history.0;
     }
     if let Some(pairs) = args.k_core {
         options.k_core = KCoreConfig {
@@ -155,6 +175,26 @@ fn last_event(model: &Path) -> anyhow::Result<i64> {
             model.display()
         )
     })
+}
+
+/// The number of events in the training part, which has none newer than the model's, that are not among the model's.
+fn n_late(dataset: &Dataset, model: &Path) -> anyhow::Result<u64> {
+    let model = Artifact::load(model)?;
+    let n_events = |pairs: &Interactions, pair| -> u64 {
+        pairs.counts_of(pair).iter().copied().map(u64::from).sum()
+    };
+    let train = dataset.split.train.interactions();
+    let mut late = 0;
+    for (user, pair) in train.pairs() {
+        let item = dataset.items.name(train.items()[pair]);
+        let user = dataset.users.name(user).and_then(|id| model.users.get(id));
+        let item = item.and_then(|id| model.items.get(id));
+        let known = user.zip(item);
+        let known = known.and_then(|(user, item)| model.train.find(user, item));
+        let known = known.map_or(0, |pair| n_events(&model.train, pair));
+        late += n_events(train, pair).saturating_sub(known);
+    }
+    Ok(late)
 }
 
 pub(super) fn chosen_split(choice: SplitChoice) -> SplitConfig {

@@ -6,7 +6,7 @@ use crate::config::{self, Config};
 use crate::output::Output;
 use anyhow::ensure;
 use lightgcn::core::{Dataset, NodeId, Vocabulary};
-use lightgcn::store::Artifact;
+use lightgcn::store::{Artifact, keep_model};
 use lightgcn::train::{
     Chosen, ConsoleProgress, Margin, RetrainFigures, RetrainReport, Retraining, TrainConfig,
     TrainError, Trained, Trainer, WarmStart,
@@ -100,8 +100,9 @@ pub(crate) fn run(
             &data::whole(&args.data, &dataset)?,
             Some(&trained.chosen()?),
         )?;
+        let kept = keep_model(out, args.keep)?;
         trained.artifact.save(out)?;
-        runs::follow(out, &trained.artifact)?;
+        runs::follow(out, &trained.artifact, kept.as_ref())?;
     }
     let Artifact { users, items, .. } = &trained.artifact;
     let known_users = known(users, &previous.users);
@@ -147,7 +148,7 @@ fn warm_start(args: &RetrainArgs, previous: &Arc<Artifact>) -> anyhow::Result<Wa
         return Ok(start.with_run(folder)?);
     }
     if !args.resume {
-        runs::follow(&args.model, previous)?;
+        runs::follow(&args.model, previous, None)?;
     }
     let folder = runs::of(&args.model);
     match start.clone().with_run(&folder) {

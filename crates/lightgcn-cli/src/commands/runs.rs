@@ -1,7 +1,7 @@
 //! Where a model's runs are, and how a retrained model's run replaces the previous one.
 
 use anyhow::{Context, ensure};
-use lightgcn::store::Artifact;
+use lightgcn::store::{Artifact, KeptModel};
 use lightgcn::train::checkpoint_is_of;
 use std::ffi::OsStr;
 use std::fs;
@@ -28,16 +28,26 @@ pub(super) fn next_of(model: &Path) -> PathBuf {
     beside(model, ".run.next")
 }
 
-/// Makes the retraining's run the run of the published model at `model`. After a crash between publishing
-/// and this, the next retraining does it.
-pub(super) fn follow(model: &Path, artifact: &Artifact) -> anyhow::Result<()> {
+/// Makes the retraining's run the run of the published model at `model`; the run of the previous one
+/// stays with it if it is kept. After a crash between publishing and this, the next retraining does it.
+pub(super) fn follow(
+    model: &Path,
+    artifact: &Artifact,
+    kept: Option<&KeptModel>,
+) -> anyhow::Result<()> {
     let (run, next) = (of(model), next_of(model));
     if !checkpoint_is_of(&next, artifact)? {
         return Ok(());
     }
-    remove(&run)?;
-    fs::rename(&next, &run)
-        .with_context(|| format!("renaming {} to {}", next.display(), run.display()))
+    let rename = |from: &Path, to: &Path| {
+        fs::rename(from, to)
+            .with_context(|| format!("renaming {} to {}", from.display(), to.display()))
+    };
+    match kept {
+        Some(kept) if run.exists() => rename(&run, &kept.run())?,
+        _ => remove(&run)?,
+    }
+    rename(&next, &run)
 }
 
 /// Removes a run's folder, unless it has anything else in it.

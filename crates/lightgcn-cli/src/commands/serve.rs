@@ -1,11 +1,14 @@
 //! `lightgcn serve`
 
-use crate::args::ServeArgs;
+use super::refit::Refitter;
+use crate::args::{Common, ServeArgs};
+use crate::config::Config;
 use crate::output::Output;
 use anyhow::{Context, anyhow};
 use lightgcn::serve::{ServeConfig, Server, Service, Shops, raise_descriptor_limit, stop_signal};
 use serde::Serialize;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 /// What to print once the service listens.
 #[derive(Serialize)]
@@ -25,8 +28,18 @@ enum App {
     Many(Shops),
 }
 
-pub(crate) fn run(args: &ServeArgs, table: toml::Table, output: &Output) -> anyhow::Result<()> {
+pub(crate) fn run(
+    args: &ServeArgs,
+    common: &Common,
+    Config {
+        serve: table,
+        refit,
+        ..
+    }: Config,
+    output: &Output,
+) -> anyhow::Result<()> {
     let config = config(args, table)?;
+    let refit = Refitter::new(args, common, refit, config.events.as_deref())?;
     raise_descriptor_limit();
     let app = match (&args.model, &args.models) {
         (Some(model), _) => App::One(Service::open(model, config)?),
@@ -37,7 +50,18 @@ pub(crate) fn run(args: &ServeArgs, table: toml::Table, output: &Output) -> anyh
         .enable_all()
         .build()
         .context("cannot start the threads of the service")?;
+    let refitter = refit.map(|(schedule, refitter)| {
+        let refitter = Arc::new(refitter);
+        if let App::One(service) = &app {
+            let (service, refitter) = (service.clone(), Arc::clone(&refitter));
+            runtime.spawn(async move { service.refit_on(schedule, move || refitter.run()).await });
+        }
+        refitter
+    });
     let served = runtime.block_on(serve(app, output));
+    if let Some(refitter) = refitter {
+        refitter.stop();
+    }
     // A model that is still loading writes nothing, so it need not finish.
     runtime.shutdown_background();
     served

@@ -78,7 +78,7 @@ pub enum RowIssue {
         value: String,
     },
     /// A row belongs to an order that is in none of the files.
-    #[error("the order {order:?} is in none of the files; give the complete orders.csv")]
+    #[error("order {order:?} is in none of the files; give the complete orders.csv")]
     UnknownOrder {
         /// The order's id, cut.
         order: String,
@@ -140,7 +140,7 @@ pub enum RowIssue {
         /// The value.
         value: String,
     },
-    /// A number that looks like a calendar date or a count of days.
+    /// A number that looks like a calendar date, a count of days or a time that does not count from 1970.
     #[error(
         "column {column:?} has {value:?}, {issue}; write it as 2019-10-01 08:00:00 or in seconds since \
          1970, or set the format's time_unit if it is seconds, milliseconds, microseconds or \

@@ -25,7 +25,6 @@ mod warning;
 pub use by_time::{HeldOutPart, TimeSplit};
 #[cfg(feature = "plots")]
 pub use plots::Plot;
-pub(crate) use warning::of_events;
 pub use warning::{Side, Warning};
 
 use crate::{DataError, EventLog, Quantiles, time};

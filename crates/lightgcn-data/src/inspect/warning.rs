@@ -2,7 +2,8 @@
 
 use super::{Counted, Counts, DAY, Inspection, date, share};
 use crate::error::shorten;
-use crate::time;
+use crate::log::odd_ids::odd_ids;
+use crate::{EventLog, time};
 use lightgcn_core::{Interactions, ItemId, NodeId, UserId, Vocabulary};
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -110,6 +111,36 @@ pub enum Warning {
         /// Its share of all events.
         share: f64,
     },
+    /// Ids differ from others only in case, in invisible characters, in spaces or quotes around them, in leading zeros or
+    /// in a `.0`, and count as different.
+    Spellings {
+        /// Whether they are users or items.
+        side: Side,
+        /// An example.
+        id: String,
+        /// The other id.
+        other: String,
+        /// How many there are.
+        ids: u64,
+    },
+    /// Ids have spaces or quotes around them, which are part of the ids.
+    Wrapped {
+        /// Whether they are users or items.
+        side: Side,
+        /// An example.
+        id: String,
+        /// How many there are.
+        ids: u64,
+    },
+    /// Ids look like numbers that a spreadsheet has rounded.
+    Rounded {
+        /// Whether they are users or items.
+        side: Side,
+        /// An example, such as `5.8E+11`.
+        id: String,
+        /// How many there are.
+        ids: u64,
+    },
     /// No event for 7 days or more: a file may be missing.
     Gap {
         /// The last day before the longest gap.
@@ -172,6 +203,26 @@ impl fmt::Display for Warning {
                 "{side} {id:?} has {:.1}% of all events; check what it is",
                 share * 100.0
             ),
+            Self::Spellings {
+                side,
+                id,
+                other,
+                ids,
+            } => write!(
+                f,
+                "ids of {side}s have two spellings, such as {id:?} and {other:?} ({ids} in total), which count as \
+                 different; use one spelling if they are the same"
+            ),
+            Self::Wrapped { side, id, ids } => write!(
+                f,
+                "ids of {side}s have spaces or quotes around them, such as {id:?} ({ids} in total), which are part of \
+                 the ids; remove them if other programs write the ids without"
+            ),
+            Self::Rounded { side, id, ids } => write!(
+                f,
+                "ids of {side}s look like numbers that a spreadsheet has rounded, such as {id:?} ({ids} in total); \
+                 export them as text"
+            ),
             Self::Gap {
                 after,
                 before,
@@ -231,6 +282,8 @@ pub(super) fn find(
     found.extend(busy_users(interactions, users));
     large(Side::User, &counted.users, users, &mut found);
     large(Side::Item, &counted.items, items, &mut found);
+    found.extend(odd_ids(Side::User, users));
+    found.extend(odd_ids(Side::Item, items));
     of_times(inspection, interactions, &mut found);
     if let Some(split) = &inspection.split
         && split.test.targets < FEW_TARGETS
@@ -317,44 +370,42 @@ fn gap(days: impl Iterator<Item = i64>) -> Option<Warning> {
     })
 }
 
-/// What is odd about events as they are read: a gap in their times, ids that stand for nobody, and ids that have a
-/// large share. O(events log(days)).
-pub(crate) fn of_events(
-    events: (&[u32], &[u32], &[i64]),
-    users: &Vocabulary<UserId>,
-    items: &Vocabulary<ItemId>,
-) -> Vec<Warning> {
-    let (of_users, of_items, times) = events;
-    let mut found = Vec::new();
-    let counts = |rows: &[u32], n: usize| {
-        let mut counts = Counts::new(n);
-        rows.iter()
-            .for_each(|&row| counts.add(row as usize, 1, false));
-        counts
-    };
-    large(
-        Side::User,
-        &counts(of_users, users.len()),
-        users,
-        &mut found,
-    );
-    large(
-        Side::Item,
-        &counts(of_items, items.len()),
-        items,
-        &mut found,
-    );
-    let mut days = BTreeSet::new();
-    let mut last = None;
-    for day in times.iter().map(|time| time.div_euclid(DAY)) {
-        // Logs are mostly in order.
-        if last != Some(day) {
-            days.insert(day);
-            last = Some(day);
+impl EventLog {
+    /// What to check before using the log, from [`Inspection::warnings`]: a gap in its times, a start before 1995, ids
+    /// that stand for nobody, that have a large share of the events, or that may have been altered.
+    /// O(events log(days) + ids).
+    #[must_use]
+    pub fn warnings(&self) -> Vec<Warning> {
+        let counts = |rows: &[u32], n: usize| {
+            let mut counts = Counts::new(n);
+            rows.iter()
+                .for_each(|&row| counts.add(row as usize, 1, false));
+            counts
+        };
+        let (users, items) = (self.user_ids(), self.item_ids());
+        let mut found = odd_ids(Side::User, users);
+        found.extend(odd_ids(Side::Item, items));
+        let of_users = counts(self.users(), users.len());
+        large(Side::User, &of_users, users, &mut found);
+        let of_items = counts(self.items(), items.len());
+        large(Side::Item, &of_items, items, &mut found);
+        let mut days = BTreeSet::new();
+        let mut last = None;
+        for day in self.times().iter().map(|time| time.div_euclid(DAY)) {
+            // Logs are mostly in order.
+            if last != Some(day) {
+                days.insert(day);
+                last = Some(day);
+            }
         }
+        found.extend(gap(days.into_iter()));
+        let first = self.times().iter().copied().min();
+        if let Some(first) = first.filter(|&first| first < time::SHOPS_FROM) {
+            let first = time::display(first);
+            found.push(Warning::Old { first });
+        }
+        found
     }
-    found.extend(gap(days.into_iter()));
-    found
 }
 
 fn of_times(inspection: &Inspection, interactions: &Interactions, found: &mut Vec<Warning>) {

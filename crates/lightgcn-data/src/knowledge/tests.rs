@@ -95,7 +95,6 @@ fn facts_about_no_item_are_an_error() {
         matches!(error, DataError::NoKnownItem { n_triples: 2 }),
         "{error}"
     );
-    assert!(error.to_string().contains("ids of the log"), "{error}");
 }
 
 #[test]
@@ -134,12 +133,9 @@ fn lines_that_are_no_triples_name_their_place() {
         (1, name("relation", IdIssue::Empty))
     );
     assert_eq!(issue("a\tgenre\t\n"), (1, name("tail", IdIssue::Empty)));
-    let message = read(&["a\tgenre\n"]).unwrap_err().to_string();
-    assert!(
-        message.ends_with(
-            "0.tsv, line 1: 2 fields where a triple has 3; separate head, relation and tail by tabs"
-        ),
-        "{message}"
+    insta::assert_snapshot!(
+        issue("a\tgenre\n").1,
+        @"2 fields where a triple has 3; separate head, relation and tail by tabs"
     );
 }
 

@@ -11,9 +11,27 @@ use lightgcn_core::{
 
 /// The number of invalid values to log in full.
 const EXAMPLES: u64 = 3;
-/// Values meaning that an item is in stock or out of stock, in lower case.
-const IN_STOCK: [&str; 6] = ["true", "t", "yes", "y", "in_stock", "in stock"];
-const OUT_OF_STOCK: [&str; 6] = ["false", "f", "no", "n", "out_of_stock", "out of stock"];
+/// Values meaning that an item is in stock or out of stock: the letters, in lower case. Among them are those of schema.org.
+const IN_STOCK: [&str; 8] = [
+    "true",
+    "t",
+    "yes",
+    "y",
+    "instock",
+    "available",
+    "limitedavailability",
+    "onlineonly",
+];
+const OUT_OF_STOCK: [&str; 8] = [
+    "false",
+    "f",
+    "no",
+    "n",
+    "outofstock",
+    "unavailable",
+    "soldout",
+    "discontinued",
+];
 
 /// The latest listing of each item by its row; other fields are not set.
 #[derive(Debug, Clone, Default)]
@@ -207,13 +225,17 @@ fn url(table: &Table, column: Option<usize>) -> Result<Option<String>, RowIssue>
 
 /// Whether the item is in stock; `None` if the text does not say.
 fn parse_stock(text: &str) -> Option<bool> {
-    let is_one_of = |words: [&str; 6]| words.iter().any(|word| word.eq_ignore_ascii_case(text));
-    match text.parse::<f64>() {
-        Ok(count) if count.is_finite() => Some(count > 0.0),
-        Ok(_) => None,
-        Err(_) if is_one_of(IN_STOCK) => Some(true),
-        Err(_) if is_one_of(OUT_OF_STOCK) => Some(false),
-        Err(_) => None,
+    if let Ok(count) = text.parse::<f64>() {
+        return count.is_finite().then_some(count > 0.0);
+    }
+    // Such as `https://schema.org/OutOfStock`.
+    let word = text.rsplit('/').next().unwrap_or(text);
+    let letters = word.chars().filter(|c| !matches!(c, ' ' | '_' | '-'));
+    let word: String = letters.take(20).map(|c| c.to_ascii_lowercase()).collect();
+    match word.as_str() {
+        word if IN_STOCK.contains(&word) => Some(true),
+        word if OUT_OF_STOCK.contains(&word) => Some(false),
+        _ => None,
     }
 }
 
@@ -223,13 +245,32 @@ mod tests {
 
     #[test]
     fn stock_is_a_word_or_a_number() {
-        for text in ["true", "YES", "1", "12", "0.5", "In Stock", "in_stock"] {
+        for text in [
+            "true",
+            "YES",
+            "1",
+            "12",
+            "0.5",
+            "In Stock",
+            "in_stock",
+            "https://schema.org/InStock",
+        ] {
             assert_eq!(parse_stock(text), Some(true), "{text}");
         }
-        for text in ["false", "No", "0", "-3", "0.0", "out of stock"] {
+        for text in [
+            "false",
+            "No",
+            "0",
+            "-3",
+            "0.0",
+            "out of stock",
+            "OutOfStock",
+            "sold-out",
+            "http://schema.org/Discontinued",
+        ] {
             assert_eq!(parse_stock(text), Some(false), "{text}");
         }
-        for text in ["soon", "inf", "nan", "1,5"] {
+        for text in ["soon", "inf", "nan", "1,5", "true/maybe", "", "no idea"] {
             assert_eq!(parse_stock(text), None, "{text}");
         }
     }

@@ -18,7 +18,7 @@ pub(crate) mod inputs;
 mod instacart;
 mod layout;
 mod listing;
-mod odd_ids;
+pub(crate) mod odd_ids;
 mod orders;
 mod otto;
 #[cfg(feature = "parquet")]

@@ -1,56 +1,87 @@
 //! Finds ids that may have been altered.
 
-use lightgcn_core::{NodeId, Vocabulary};
+use crate::error::shorten;
+use crate::inspect::{Side, Warning};
+use lightgcn_core::{NodeId, Vocabulary, is_invisible};
+use std::borrow::Cow;
 
-/// Warns about ids that differ from others only in notation, so one user or item may have two, and
-/// about ids that a spreadsheet may have rounded, so several may share one. `kind` is `users` or
-/// `items`. O(ids).
-pub(super) fn odd_ids<I: NodeId>(kind: &str, ids: &Vocabulary<I>) {
-    for warning in warnings(kind, ids) {
-        tracing::warn!("{warning}");
-    }
-}
-
-fn warnings<I: NodeId>(kind: &str, ids: &Vocabulary<I>) -> Vec<String> {
-    let (mut n_twins, mut n_rounded) = (0u64, 0u64);
-    let (mut twin, mut rounded) = (None, None);
+/// Finds ids that differ from others only in notation, so one user or item may have two, ids with spaces or quotes around
+/// them, and ids that a spreadsheet may have rounded, so several may share one. O(ids).
+pub(crate) fn odd_ids<I: NodeId>(side: Side, ids: &Vocabulary<I>) -> Vec<Warning> {
+    let (mut twins, mut wrapped, mut rounded) =
+        (Found::default(), Found::default(), Found::default());
     for id in ids.iter() {
         let plain = plain(id);
-        if plain != id && ids.get(plain).is_some() {
-            n_twins += 1;
-            twin.get_or_insert((id, plain));
+        let has_case = plain.contains(char::is_uppercase);
+        let lower = has_case.then(|| plain.to_lowercase());
+        let is_twin = |text: &&str| *text != id && ids.get(text).is_some();
+        let mut spellings = [Some(&*plain), lower.as_deref()].into_iter().flatten();
+        if let Some(other) = spellings.find(is_twin) {
+            twins.add(id, other);
+        } else if id.trim_matches(is_wrapper) != id || id.starts_with("=\"") {
+            wrapped.add(id, "");
         } else if is_rounded(id) {
-            n_rounded += 1;
-            rounded.get_or_insert(id);
+            rounded.add(id, "");
         }
     }
-    let twins = twin.map(|(id, plain)| {
-        format!(
-            "ids of {kind} have two spellings, such as {id:?} and {plain:?} ({n_twins} in total), \
-            which count as different; use one spelling if they are the same"
-        )
+    let twins = twins.first.map(|(id, other)| Warning::Spellings {
+        side,
+        id,
+        other,
+        ids: twins.n,
     });
-    let rounded = rounded.map(|id| {
-        format!(
-            "ids of {kind} look like numbers that a spreadsheet has rounded, such as {id:?} \
-            ({n_rounded} in total); export them as text"
-        )
+    let wrapped = wrapped.first.map(|(id, _)| Warning::Wrapped {
+        side,
+        id,
+        ids: wrapped.n,
     });
-    twins.into_iter().chain(rounded).collect()
+    let rounded = rounded.first.map(|(id, _)| Warning::Rounded {
+        side,
+        id,
+        ids: rounded.n,
+    });
+    [twins, wrapped, rounded].into_iter().flatten().collect()
 }
 
-/// An id without spaces around it and, if it is a number, without leading zeros and the `.0` of a
-/// float.
-fn plain(id: &str) -> &str {
-    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|c| c.is_ascii_digit());
-    let trimmed = id.trim();
+/// How many ids are odd, and the first of them, with what it stands for.
+#[derive(Default)]
+struct Found {
+    n: u64,
+    first: Option<(String, String)>,
+}
+
+impl Found {
+    fn add(&mut self, id: &str, other: &str) {
+        self.n += 1;
+        self.first
+            .get_or_insert_with(|| (shorten(id).into(), shorten(other).into()));
+    }
+}
+
+fn is_wrapper(c: char) -> bool {
+    c.is_whitespace() || c == '\'' || c == '"'
+}
+
+/// An id without invisible characters, without spaces and quotes around it and, if it is a number, without leading zeros
+/// and the `.0` of a float.
+fn plain(id: &str) -> Cow<'_, str> {
+    let visible: Cow<'_, str> = match id.contains(is_invisible) {
+        true => id.chars().filter(|&c| !is_invisible(c)).collect(),
+        false => id.into(),
+    };
+    let trimmed = visible.trim_start_matches('=').trim_matches(is_wrapper);
     let whole = trimmed.strip_suffix(".0").unwrap_or(trimmed);
-    match is_number(whole) {
+    let is_number = !whole.is_empty() && whole.bytes().all(|c| c.is_ascii_digit());
+    let plain = match is_number {
         true => match whole.trim_start_matches('0') {
             "" => "0",
             number => number,
         },
         false => trimmed,
+    };
+    match plain == id {
+        true => id.into(),
+        false => plain.to_owned().into(),
     }
 }
 
@@ -73,9 +104,9 @@ mod tests {
     use super::*;
     use lightgcn_core::UserId;
 
-    fn found(ids: &[&str]) -> Vec<String> {
+    fn found(ids: &[&str]) -> Vec<Warning> {
         let ids = Vocabulary::<UserId>::from_names(ids.iter().copied()).unwrap();
-        warnings("users", &ids)
+        odd_ids(Side::User, &ids)
     }
 
     #[test]
@@ -86,24 +117,48 @@ mod tests {
             ["ann", " ann"],
             ["0", "00"],
             ["ann ", "ann"],
+            ["Ann", "ann"],
+            ["ANN ", "ann"],
+            ["a\u{200b}nn", "ann"],
+            ["'7", "7"],
+            ["=\"007\"", "7"],
+            ["\u{a0}7.0", "7"],
         ] {
             let found = found(&[pair[0], pair[1], "bob"]);
             assert!(
-                found.len() == 1 && found[0].contains("(1 in total)"),
+                matches!(
+                    &found[..],
+                    [Warning::Spellings {
+                        side: Side::User,
+                        ids: 1,
+                        ..
+                    }]
+                ),
                 "{found:?}"
             );
         }
         let none = [
-            "7", "08", "9.0", "ann", "Ann", "bob ", "1.5", "v1.0", "v1", ".0",
+            "7", "08", "9.0", "ann", "Bob", "1.5", "v1.0", "v1", ".0", "{ann}", "O'Neil",
         ];
         assert!(found(&none).is_empty());
+    }
+
+    #[test]
+    fn spaces_and_quotes_around_ids_are_found() {
+        for id in [" ann", "ann\u{a0}", "'ann'", "\"ann", "=\"7\""] {
+            let found = found(&[id, "bob"]);
+            assert!(
+                matches!(&found[..], [Warning::Wrapped { id: first, ids: 1, .. }] if first == id),
+                "{found:?}"
+            );
+        }
     }
 
     #[test]
     fn rounded_ids_are_found() {
         let rounded = found(&["5.80E+11", "5E+11", "5,8e+5", "7"]);
         assert!(
-            rounded[0].contains("\"5.80E+11\" (3 in total)"),
+            matches!(&rounded[..], [Warning::Rounded { id, ids: 3, .. }] if id == "5.80E+11"),
             "{rounded:?}"
         );
         for id in [

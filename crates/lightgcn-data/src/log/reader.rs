@@ -1,7 +1,6 @@
 //! Reads the files of a log.
 
 use crate::error::shown_path;
-use crate::inspect::of_events;
 use crate::log::catalogue::{
     DetailColumns, Details, MissingCounts, Moment, Observations, skip_row,
 };
@@ -10,7 +9,6 @@ use crate::log::duplicates::{DuplicateFinder, Limits, Seen, WaitingRow};
 use crate::log::events::Events;
 use crate::log::field_time::read_time;
 use crate::log::inputs::expand;
-use crate::log::odd_ids::odd_ids;
 use crate::log::table::Table;
 use crate::log::tables::Tables;
 use crate::log::wanted::Wanted;
@@ -267,26 +265,12 @@ impl<'a> Reading<'a> {
         report.kept -= n_duplicates;
         report.drop("exact duplicate", n_duplicates);
         missing.report(&mut report);
-        odd_ids("users", events.user_ids.names());
-        odd_ids("items", events.item_ids.names());
         report.miss("time in the future", events.cap_times(self.limit));
-        let (users, items) = (events.user_ids.names(), events.item_ids.names());
-        let columns = (&events.users[..], &events.items[..], &events.times[..]);
-        for warning in of_events(columns, users, items) {
-            tracing::warn!("{warning}");
-        }
         let times = events.times.iter();
         if let (Some(&first), Some(&last)) = (times.clone().min(), times.max()) {
-            let [first_text, last_text] = [first, last].map(time::display);
-            if first < time::SHOPS_FROM {
-                tracing::warn!(
-                    "the log starts at {first_text}, long before online shops existed; check the \
-                    time column and the format's time_unit"
-                );
-            }
             report.times = Some(TimeSpan {
-                first: first_text,
-                last: last_text,
+                first: time::display(first),
+                last: time::display(last),
             });
         }
         Ok((events, report))

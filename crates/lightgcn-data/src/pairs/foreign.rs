@@ -21,6 +21,9 @@ pub(super) const READ_EVENTS: &str = "read a log of events with `lightgcn prepar
 pub(super) const READ_RATINGS: &str =
     "read ratings with `lightgcn prepare --preset movielens`, or keep only users and their items";
 
+/// What to do with lengths of lists.
+pub(super) const LEAVE_OUT_COUNTS: &str = "leave out these numbers";
+
 const WRITE_PAIRS: &str =
     "write one line for each user, as `user item item ...`, or a CSV for `lightgcn prepare`";
 
@@ -71,7 +74,7 @@ pub(super) fn foreign(line: u64, text: &str) -> Option<Evidence> {
     }
     if first.ends_with(':') && first.len() > 1 {
         let looks = format!(
-            "a list after a name, such as JSON, YAML or `user: item item` has it, since it begins with {:?}",
+            "a list after a name, as in JSON, YAML or `user: item item`, since it begins with {:?}",
             shorten(first)
         );
         return evidence(looks, "remove the colon after the user");

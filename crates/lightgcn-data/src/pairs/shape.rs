@@ -1,7 +1,9 @@
 //! Distinguishes pair files from tables of single events, such as MovieLens's `user item rating time`, by what nearly
 //! all lines have in common.
 
-use super::foreign::{Evidence, READ_EVENTS, READ_RATINGS, comment, is_index_and_value, libsvm};
+use super::foreign::{
+    Evidence, LEAVE_OUT_COUNTS, READ_EVENTS, READ_RATINGS, comment, is_index_and_value, libsvm,
+};
 use crate::error::{quoted, shorten};
 use crate::time::{SHOPS_FROM, TimeUnit, parse_with};
 use std::collections::{BTreeMap, HashSet};
@@ -42,6 +44,8 @@ pub(super) struct Shape {
     comments: Seen,
     /// Lines whose items all have values.
     libsvm: Seen,
+    /// Lines whose first item is the number of the others.
+    counted: Seen,
     /// The users so far, until one repeats.
     users: HashSet<String>,
     repeats: bool,
@@ -87,7 +91,7 @@ struct Column {
     /// Times that are not plain numbers.
     dates: Seen,
     ratings: Seen,
-    /// Numbers with a fraction.
+    /// Numbers with a decimal point.
     fractions: Seen,
     kinds: [Seen; KINDS],
     /// The text before a colon or an equals sign in the first line, and how often it occurs.
@@ -111,10 +115,7 @@ impl Column {
             &mut self.ratings,
             number.is_some_and(|r| (0.0..=MAX_RATING).contains(&r)),
         );
-        note(
-            &mut self.fractions,
-            number.is_some_and(|n| n.fract() != 0.0),
-        );
+        note(&mut self.fractions, number.is_some() && field.contains('.'));
         note(&mut self.kinds[kind], true);
         if let Some((tag, _)) = field.split_once([':', '=']) {
             let first = self.tag.get_or_insert_with(|| tag.to_owned());
@@ -133,6 +134,7 @@ impl Shape {
             dates: Seen::default(),
             comments: Seen::default(),
             libsvm: Seen::default(),
+            counted: Seen::default(),
             users: HashSet::new(),
             repeats: false,
             is_done: false,
@@ -162,6 +164,10 @@ impl Shape {
         let valued = rest.clone().next().filter(|_| !user.contains(':'));
         if let Some(field) = valued.filter(|_| rest.clone().all(is_index_and_value)) {
             self.libsvm.add(number, field);
+        }
+        let count = rest.clone().next().and_then(|field| field.parse().ok());
+        if count == Some(rest.clone().count().saturating_sub(1)) {
+            self.counted.add(number, line);
         }
         let n_fields = 1 + rest.clone().take(MAX_FIELDS).count();
         if self.n_lines == 1
@@ -201,6 +207,16 @@ impl Shape {
             return Some(comment(self.comments.line(), self.comments.example()));
         }
         let n = self.n_lines - u64::from(!self.names.is_empty());
+        if self.n_lines >= MIN_LINES && is_most_but_one(self.counted.n, n) {
+            return Some(Evidence {
+                line: self.counted.line(),
+                looks: format!(
+                    "lists with their lengths, since the first number after the user is how many follow, as in {:?}",
+                    self.counted.example()
+                ),
+                advice: LEAVE_OUT_COUNTS,
+            });
+        }
         if is_most_but_one(self.dates.n, n) {
             return Some(Evidence {
                 line: self.dates.line(),

@@ -106,6 +106,14 @@ fn numbers_that_look_like_a_calendar_are_issues() {
         "20191001003059123456",
         "20270101000000",
         "01102019003059",
+        // Two-digit years, and the day of the year.
+        "191001",
+        "000229",
+        "951231",
+        "1910010030",
+        "191001003059",
+        "2019274",
+        "2020366",
     ] {
         assert_eq!(auto(text), Err(TimeIssue::Calendar), "{text}");
     }
@@ -114,7 +122,18 @@ fn numbers_that_look_like_a_calendar_are_issues() {
     let seconds = parse_with(b"2019100112", TimeUnit::Auto, later);
     assert_eq!(seconds, Ok(2_019_100_112));
     // As a calendar these have no such month, day, hour or year.
-    for text in ["201913", "1569889859", "2019103124", "2095010100"] {
+    for text in [
+        "201913",
+        "1569889859",
+        "2019103124",
+        "2095010100",
+        "941001",
+        "190229",
+        "1910012430",
+        "2019366",
+        "2019000",
+        "1994001",
+    ] {
         assert_eq!(auto(text), Ok(text.parse().unwrap()), "{text}");
     }
     assert_eq!(auto("99991001003059"), Ok(99_991_001_003));
@@ -137,6 +156,19 @@ fn counts_of_days_are_issues() {
     }
     for seconds in [0, 5, 9_000, 86_400, 100_000, 1_000_000, 788_918_400] {
         assert_eq!(auto(&seconds.to_string()), Ok(seconds));
+    }
+}
+
+#[test]
+fn counts_from_other_years_are_faults() {
+    // 2019-10-01 in ticks of Windows and .NET, and in microseconds since 1601.
+    for text in [
+        "132143616000000000",
+        "637054848000000000",
+        "13214361600000000",
+    ] {
+        assert_eq!(auto(text), Err(TimeIssue::Epoch), "{text}");
+        assert!(parse_with(text.as_bytes(), TimeUnit::Nanoseconds, NOW).is_ok());
     }
 }
 

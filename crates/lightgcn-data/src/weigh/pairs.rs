@@ -6,7 +6,7 @@ use lightgcn_core::{
     UserId, reference_time,
 };
 
-const SECONDS_PER_DAY: f64 = 86_400.0;
+pub(crate) const SECONDS_PER_DAY: f64 = 86_400.0;
 
 /// Marks a user or item without a row.
 pub(crate) const NO_ROW: u32 = u32::MAX;

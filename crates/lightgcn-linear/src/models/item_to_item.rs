@@ -74,6 +74,27 @@ impl ItemToItem {
         }
     }
 
+    /// Passes each score that [`add_scores`](Self::add_scores) added to zeros, unless it is 0, and leaves zeros
+    /// behind: O(history · length of a list), however many items there are.
+    ///
+    /// # Panics
+    /// If an item is out of range.
+    pub fn take_scores(
+        &self,
+        history: History<'_>,
+        scores: &mut [f32],
+        mut take: impl FnMut(ItemId, f32),
+    ) {
+        for (item, _) in history.iter() {
+            for (j, _) in self.neighbors.of(item.index()) {
+                let score = std::mem::take(&mut scores[j]);
+                if score != 0.0 {
+                    take(ItemId(j as u32), score);
+                }
+            }
+        }
+    }
+
     /// The weight of `had` in the history for `item`. O(log of the list).
     ///
     /// # Panics
@@ -123,6 +144,14 @@ mod tests {
         assert_eq!(model.contributions(history, ItemId(2)), [-0.5, 0.0]);
         assert_eq!(model.weight(ItemId(0), ItemId(1)), 0.5);
         assert_eq!(model.row(ItemId(2)).next(), Some((ItemId(0), 2.0)));
+        let mut scores = [0.0; 3];
+        model.add_scores(history, &mut scores);
+        let mut taken = Vec::new();
+        model.take_scores(history, &mut scores, |item, score| {
+            taken.push((item.0, score))
+        });
+        assert_eq!(taken, [(1, 1.0), (2, -0.5), (0, 1.0)]);
+        assert_eq!(scores, [0.0; 3]);
     }
 
     #[test]

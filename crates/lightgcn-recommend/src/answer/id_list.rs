@@ -173,7 +173,7 @@ impl IdList {
                     path: self.path.clone(),
                     line: Some(*line),
                     detail: format!(
-                        "it has {:?}, which is no id of the model, but {:?} is; write ids as the log has them, or \
+                        "it has {:?}, which is not an id of the model, but {:?} is; write ids as in the log, or \
                          remove the line",
                         shorten(id),
                         shorten(&known)
@@ -363,7 +363,7 @@ mod tests {
                 panic!("{text:?}: {error}");
             };
             assert_eq!(*line, Some(at), "{text:?}");
-            assert!(detail.contains("but \"5800004\" is"), "{detail}");
+            assert!(detail.contains("\"5800004\""), "{detail}");
         }
         let long = format!("5800001\n0{}\n", "9".repeat(5_000_000));
         let list = IdList::parse("list.txt", long.as_bytes()).unwrap();

@@ -5,11 +5,13 @@ use lightgcn_core::{Interactions, ItemId, reference_time};
 use lightgcn_store::Artifact;
 use std::sync::OnceLock;
 
+/// The half-life of purchases in [`Popularity::recent`].
+const RECENT_HALF_LIFE_DAYS: f64 = 14.0;
+
 /// Purchases per item, and the same with recent ones counted more.
 #[derive(Debug, Clone)]
 pub(crate) struct Popularity {
     pub(crate) ranker: PopularityRanker,
-    half_life_days: f64,
     recent: OnceLock<Vec<(ItemId, f32)>>,
 }
 
@@ -18,14 +20,8 @@ impl Popularity {
         let counts = artifact.popularity.clone();
         Self {
             ranker: PopularityRanker::new(counts, artifact.train.n_users()),
-            half_life_days: 14.0,
             recent: OnceLock::new(),
         }
-    }
-
-    pub(crate) fn set_half_life(&mut self, days: f64) {
-        self.half_life_days = days;
-        self.recent = OnceLock::new();
     }
 
     /// Items with their purchases, most popular first, without those that no one bought.
@@ -49,7 +45,7 @@ impl Popularity {
                     // What is later counts as new.
                     let days = (latest - time).max(0) as f64 / 86_400.0;
                     let item = train.items()[pair].index();
-                    counts[item] += (-days / self.half_life_days).exp2();
+                    counts[item] += (-days / RECENT_HALF_LIFE_DAYS).exp2();
                 }
             }
             let mut order: Vec<usize> = (0..counts.len()).filter(|&n| counts[n] > 0.0).collect();

@@ -198,7 +198,7 @@ impl<'a, R: Ranker> DiverseRanker<'a, R> {
         let dimension = items.len() / n_items.max(1);
         assert!(
             items.len() == n_items * dimension,
-            "the table holds {} numbers, which are no rows of {n_items} items",
+            "the table holds {} numbers, which do not divide into {n_items} rows",
             items.len(),
         );
         let name = format!("{}, diversity {diversity}", inner.name());

@@ -73,15 +73,8 @@ impl<'a> EmbeddingRanker<'a> {
         items: impl Into<Cow<'a, [f32]>>,
         dimension: usize,
     ) -> Result<Self, RecommendError> {
-        let items = items.into();
-        let users = check_users(users.into(), dimension)?;
-        check_table("item", &items, dimension)?;
-        Ok(Self {
-            name: name.into(),
-            users,
-            items: ItemTable::F32(items),
-            dimension,
-        })
+        let items = ItemTable::F32(items.into());
+        Self::of_tables(name.into(), users.into(), items, dimension)
     }
 
     /// A ranker over a table of items that is already in 16 bits, `[n_items, dimension]`.
@@ -97,13 +90,25 @@ impl<'a> EmbeddingRanker<'a> {
         items: impl Into<Cow<'a, [Bf16]>>,
         dimension: usize,
     ) -> Result<Self, RecommendError> {
-        let items = items.into();
-        let users = check_users(users.into(), dimension)?;
-        check_table("item", &items, dimension)?;
+        let items = ItemTable::Bf16(items.into());
+        Self::of_tables(name.into(), users.into(), items, dimension)
+    }
+
+    fn of_tables(
+        name: Cow<'a, str>,
+        users: Cow<'a, [f32]>,
+        items: ItemTable<'a>,
+        dimension: usize,
+    ) -> Result<Self, RecommendError> {
+        let users = check_users(users, dimension)?;
+        match &items {
+            ItemTable::F32(items) => check_table("item", items, dimension)?,
+            ItemTable::Bf16(items) => check_table("item", items, dimension)?,
+        }
         Ok(Self {
-            name: name.into(),
+            name,
             users,
-            items: ItemTable::Bf16(items),
+            items,
             dimension,
         })
     }

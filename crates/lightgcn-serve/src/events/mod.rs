@@ -99,12 +99,15 @@ pub trait EventSink: fmt::Debug + Send + Sync + 'static {
     /// request for the user calls it.
     fn of_user(&self, user: &str) -> Vec<ContextEvent>;
 
-    /// Stores what was shown to users and what they did with it, in order. By default, returns an
-    /// error.
+    /// Stores what was shown to users and what they did with it, in order, and returns what this
+    /// adds to [`EventSink::outcomes`]. By default, returns an error.
     ///
     /// # Errors
     /// [`EventError`] if it cannot be stored; then none of it is.
-    fn record(&self, records: &[ShownRecord]) -> Result<(), EventError> {
+    fn record(
+        &self,
+        records: &[ShownRecord],
+    ) -> Result<Vec<(OutcomeKey, OutcomeCounts)>, EventError> {
         let _ = records;
         Err(EventError::Store {
             detail: "this kind of store cannot count outcomes; turn impressions off".to_owned(),
@@ -251,12 +254,13 @@ impl EventSink for MemoryEvents {
         mine.map_or_else(Vec::new, |mine| mine.iter().cloned().collect())
     }
 
-    fn record(&self, records: &[ShownRecord]) -> Result<(), EventError> {
+    fn record(
+        &self,
+        records: &[ShownRecord],
+    ) -> Result<Vec<(OutcomeKey, OutcomeCounts)>, EventError> {
         let mut shown = self.shown.write().unwrap_or_else(PoisonError::into_inner);
-        records
-            .iter()
-            .for_each(|record| shown.take(record, MAX_LISTS));
-        Ok(())
+        let added = records.iter().map(|record| shown.take(record, MAX_LISTS));
+        Ok(added.flatten().collect())
     }
 
     fn outcomes(&self) -> Result<Vec<(OutcomeKey, OutcomeCounts)>, EventError> {

@@ -79,8 +79,8 @@ impl OutcomeCounts {
     }
 }
 
-/// A change in the counts of one source (`None`: whole lists).
-pub(super) type Change = (String, OutcomeCounts);
+/// A change in the counts.
+pub(super) type Change = (OutcomeKey, OutcomeCounts);
 
 /// A stored list.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -119,13 +119,13 @@ impl From<&Impression> for KeptList {
 }
 
 impl KeptList {
-    /// The key under which its changes are counted.
-    pub(super) fn key(&self, source: String) -> OutcomeKey {
+    /// The key under which the changes of a source are counted; empty for the whole list.
+    fn key(&self, source: &str) -> OutcomeKey {
         OutcomeKey {
             day: u32::try_from(self.time.div_euclid(86_400)).unwrap_or(0),
             arm: self.arm.clone(),
             model: self.model.clone(),
-            source,
+            source: source.to_owned(),
         }
     }
 
@@ -141,7 +141,7 @@ impl KeptList {
             by_source.entry(&item.source).or_default().add(one);
         }
         let changes = by_source.into_iter();
-        changes.map(|(source, n)| (source.to_owned(), n)).collect()
+        changes.map(|(source, n)| (self.key(source), n)).collect()
     }
 
     /// Records an outcome, and returns what to count: nothing if the list does not have the item,
@@ -161,12 +161,11 @@ impl KeptList {
             converted: u64::from(converts),
         };
         let of_list = count(clicks && !was_clicked, converts && !was_converted);
-        let changes = [
-            (kept.source.clone(), count(clicks, converts)),
-            (String::new(), of_list),
-        ];
+        let source = kept.source.clone();
+        let changes = [(&*source, count(clicks, converts)), ("", of_list)];
         let none = OutcomeCounts::default();
-        changes.into_iter().filter(|(_, n)| *n != none).collect()
+        let changes = changes.into_iter().filter(|(_, n)| *n != none);
+        changes.map(|(source, n)| (self.key(source), n)).collect()
     }
 }
 
@@ -180,16 +179,16 @@ pub(super) struct MemoryOutcomes {
 }
 
 impl MemoryOutcomes {
-    /// Adds a record; keeps at most `limit` lists.
-    pub(super) fn take(&mut self, record: &ShownRecord, limit: usize) {
-        match record {
+    /// Adds a record and returns what it adds to the counts; keeps at most `limit` lists.
+    pub(super) fn take(&mut self, record: &ShownRecord, limit: usize) -> Vec<Change> {
+        let changes = match record {
             ShownRecord::Shown(shown) => {
                 let key = (shown.user.clone(), shown.request_id.clone());
                 if self.lists.contains_key(&key) {
-                    return;
+                    return Vec::new();
                 }
                 let list = KeptList::from(shown);
-                count(&mut self.counts, &list, list.shown());
+                let changes = list.shown();
                 self.lists.insert(key.clone(), list);
                 self.order.push_back(key);
                 if self.order.len() > limit
@@ -197,15 +196,18 @@ impl MemoryOutcomes {
                 {
                     self.lists.remove(&oldest);
                 }
+                changes
             }
             ShownRecord::Done(done) => {
                 let key = (done.user.clone(), done.request_id.clone());
-                if let Some(list) = self.lists.get_mut(&key) {
-                    let changes = list.note(&done.item, done.is_target);
-                    count(&mut self.counts, list, changes);
-                }
+                let list = self.lists.get_mut(&key);
+                list.map_or_else(Vec::new, |list| list.note(&done.item, done.is_target))
             }
+        };
+        for (key, change) in &changes {
+            self.counts.entry(key.clone()).or_default().add(*change);
         }
+        changes
     }
 
     /// Forgets the lists of a user; the counts stay.
@@ -217,12 +219,6 @@ impl MemoryOutcomes {
     pub(super) fn counts(&self) -> Vec<(OutcomeKey, OutcomeCounts)> {
         let counts = self.counts.iter();
         counts.map(|(key, count)| (key.clone(), *count)).collect()
-    }
-}
-
-fn count(counts: &mut BTreeMap<OutcomeKey, OutcomeCounts>, list: &KeptList, changes: Vec<Change>) {
-    for (source, change) in changes {
-        counts.entry(list.key(source)).or_default().add(change);
     }
 }
 
@@ -291,8 +287,17 @@ pub(super) mod tests {
     #[test]
     fn a_list_and_an_item_count_once() {
         let mut memory = MemoryOutcomes::default();
-        records().iter().for_each(|record| memory.take(record, 10));
+        let changes: Vec<Change> = records()
+            .iter()
+            .flat_map(|record| memory.take(record, 10))
+            .collect();
         assert_eq!(plain(&memory.counts()), COUNTED);
+        // The changes add up to the counts.
+        let mut sums: BTreeMap<OutcomeKey, OutcomeCounts> = BTreeMap::new();
+        for (key, change) in changes {
+            sums.entry(key).or_default().add(change);
+        }
+        assert_eq!(plain(&sums.into_iter().collect::<Vec<_>>()), COUNTED);
         memory.forget("ann");
         memory.take(&done("ann", "r1", "mug", true), 10);
         assert_eq!(plain(&memory.counts()), COUNTED);

@@ -21,7 +21,7 @@ use metrics_exporter_prometheus::{
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use text::Text;
 
 const METADATA: Metadata<'static> = Metadata::new(module_path!(), Level::INFO, None);
@@ -40,6 +40,7 @@ const SECONDS: &str = "lightgcn_http_request_duration_seconds";
 const CANCELLED: &str = "lightgcn_jobs_cancelled_total";
 const FAILURES: &str = "lightgcn_event_store_failures_total";
 const ACTIONS: &str = "lightgcn_admin_actions_total";
+const REFITS: &str = "lightgcn_refits_total";
 const ITEMS: &str = "lightgcn_recommended_items_total";
 
 /// The labels of a request: its route, method and status.
@@ -68,13 +69,43 @@ pub(crate) struct Metrics {
     /// Posts that the event store did not take, by reason.
     failures: [(&'static str, Counter); 3],
     /// By action.
-    actions: [(&'static str, Counter); 3],
+    actions: [(&'static str, Counter); 4],
+    /// By outcome.
+    refits: [(&'static str, Counter); 4],
+    refit_time: Gauge,
+    refit_end: Gauge,
 }
 
 impl std::fmt::Debug for Metrics {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Metrics").finish_non_exhaustive()
     }
+}
+
+/// Adds the texts of metrics that are registered when they are first counted.
+fn describe(recorder: &PrometheusRecorder) {
+    for (name, text) in [
+        (REQUESTS, "Requests by route, method and status."),
+        (ITEMS, "Recommended items by source."),
+        (
+            FAILURES,
+            "Posts that the event store did not take, by reason.",
+        ),
+        (
+            ACTIONS,
+            "Requests to load, activate or roll back a model, and to remove a user.",
+        ),
+        (REFITS, "Scheduled retrainings by outcome."),
+        (
+            CANCELLED,
+            "Parts of requests that never ran, because the client disconnected or their time \
+            was up.",
+        ),
+    ] {
+        recorder.describe_counter(name.into(), None, text.into());
+    }
+    let text = "Seconds from a request's header to its response, by route.";
+    recorder.describe_histogram(SECONDS.into(), None, text.into());
 }
 
 impl Metrics {
@@ -99,27 +130,7 @@ impl Metrics {
                 });
             }
         };
-        for (name, text) in [
-            (REQUESTS, "Requests by route, method and status."),
-            (ITEMS, "Recommended items by source."),
-            (
-                FAILURES,
-                "Posts that the event store did not take, by reason.",
-            ),
-            (
-                ACTIONS,
-                "Requests to load or activate a model, and to remove a user.",
-            ),
-            (
-                CANCELLED,
-                "Parts of requests that never ran, because the client disconnected or their time \
-                was up.",
-            ),
-        ] {
-            recorder.describe_counter(name.into(), None, text.into());
-        }
-        let text = "Seconds from a request's header to its response, by route.";
-        recorder.describe_histogram(SECONDS.into(), None, text.into());
+        describe(&recorder);
         let counter = |name: &'static str, text: &'static str| {
             recorder.describe_counter(name.into(), None, text.into());
             recorder.register_counter(&Key::from_static_name(name), &METADATA)
@@ -128,12 +139,12 @@ impl Metrics {
             recorder.describe_gauge(name.into(), None, text.into());
             recorder.register_gauge(&Key::from_static_name(name), &METADATA)
         };
+        let labelled = |name: &'static str, label: &'static str, value: &'static str| {
+            let key = Key::from_parts(name, vec![Label::new(label, value)]);
+            recorder.register_counter(&key, &METADATA)
+        };
         let sources = Source::ALL.into_iter().chain([Source::Exploration]);
-        let items = sources.map(|source| {
-            let labels = vec![Label::new("source", source.name())];
-            let key = Key::from_parts(ITEMS, labels);
-            (source, recorder.register_counter(&key, &METADATA))
-        });
+        let items = sources.map(|source| (source, labelled(ITEMS, "source", source.name())));
         Ok(Self {
             items: items.collect(),
             in_flight: gauge(
@@ -150,10 +161,7 @@ impl Metrics {
                 "lightgcn_unread_bytes",
                 "Bytes of answers that are being computed or not yet written to clients.",
             ),
-            cancelled: ["gone", "late"].map(|reason| {
-                let labels = vec![Label::new("reason", reason)];
-                recorder.register_counter(&Key::from_parts(CANCELLED, labels), &METADATA)
-            }),
+            cancelled: ["gone", "late"].map(|reason| labelled(CANCELLED, "reason", reason)),
             events: counter("lightgcn_events_total", "Stored events."),
             swaps: counter("lightgcn_model_swaps_total", "Switches to another model."),
             refused_models: counter("lightgcn_model_refused_total", "Models that were rejected."),
@@ -161,14 +169,20 @@ impl Metrics {
                 "lightgcn_refused_authentications_total",
                 "Requests without a valid token or key, or for a foreign host.",
             ),
-            failures: ["full", "moved", "failed"].map(|reason| {
-                let key = Key::from_parts(FAILURES, vec![Label::new("reason", reason)]);
-                (reason, recorder.register_counter(&key, &METADATA))
-            }),
-            actions: ["load", "activate", "forget"].map(|action| {
-                let key = Key::from_parts(ACTIONS, vec![Label::new("action", action)]);
-                (action, recorder.register_counter(&key, &METADATA))
-            }),
+            failures: ["full", "moved", "failed"]
+                .map(|reason| (reason, labelled(FAILURES, "reason", reason))),
+            refits: ["published", "worse", "nothing_new", "failed"]
+                .map(|outcome| (outcome, labelled(REFITS, "outcome", outcome))),
+            refit_time: gauge(
+                "lightgcn_refit_duration_seconds",
+                "Seconds that the latest scheduled retraining took.",
+            ),
+            refit_end: gauge(
+                "lightgcn_refit_end_timestamp_seconds",
+                "When the latest scheduled retraining ended, in seconds since 1970; 0 before the first.",
+            ),
+            actions: ["load", "activate", "roll_back", "forget"]
+                .map(|action| (action, labelled(ACTIONS, "action", action))),
             requests: RwLock::default(),
             n_requests: AtomicU64::new(0),
             handle: recorder.handle(),
@@ -231,6 +245,17 @@ impl Metrics {
     /// Counts an action of an administrator.
     pub(crate) fn action(&self, action: &'static str) {
         count(&self.actions, action);
+    }
+
+    /// Counts a scheduled retraining that ended now.
+    pub(crate) fn refitted(&self, outcome: &'static str, took: Option<Duration>) {
+        count(&self.refits, outcome);
+        if let Some(took) = took {
+            self.refit_time.set(took.as_secs_f64());
+        }
+        if let Ok(now) = SystemTime::now().duration_since(UNIX_EPOCH) {
+            self.refit_end.set(now.as_secs_f64());
+        }
     }
 
     /// Reads the gauges of the queue and of unread answers.

@@ -11,7 +11,7 @@ pub(crate) use model_path::resolve;
 pub(crate) use registry::Registry;
 pub(crate) use summary::Summary;
 
-use crate::checks::now;
+use crate::checks::{is_count, now};
 use crate::error::ServeError;
 use figures::Figures;
 use lightgcn_core::{Catalogue, ItemId, LabelColumn, UserId};
@@ -136,7 +136,7 @@ impl Model {
     }
 
     /// The same model without a user; `None` if it does not know the user.
-    fn without_user(&self, user: &str) -> Option<Self> {
+    pub(crate) fn without_user(&self, user: &str) -> Option<Self> {
         let recommender = self.recommender.without_user(user)?;
         Some(self.with_recommender(recommender, self.catalogue_revision))
     }
@@ -158,7 +158,8 @@ impl Model {
         let train = &self.recommender.artifact().train;
         let user = self.recommender.user(user);
         let is_recent = |event: &ContextEvent| {
-            if self.recommender.behavior(&event.behavior).is_none() {
+            // Stores of older versions may have other counts.
+            if self.recommender.behavior(&event.behavior).is_none() || !is_count(event.count) {
                 return false;
             }
             let Some(item) = self.recommender.item(&event.item) else {

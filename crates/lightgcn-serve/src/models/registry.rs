@@ -5,7 +5,7 @@ use super::model_path::resolve;
 use crate::catalogue::CatalogueStore;
 use crate::error::ServeError;
 use arc_swap::ArcSwap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The models in memory. Reading the active one needs no lock; loads and switches run one at a
@@ -17,6 +17,8 @@ pub(crate) struct Registry {
     loaded: Mutex<Vec<Arc<Model>>>,
     /// Held while a model is loaded: two loads at a time would need memory for both.
     loading: Mutex<()>,
+    /// Where the first model was loaded from, if it was.
+    home: Option<PathBuf>,
     /// The folder from which models may be loaded, if any.
     root: Option<PathBuf>,
     keep: usize,
@@ -26,6 +28,7 @@ impl Registry {
     pub(crate) fn new(first: Model, root: Option<PathBuf>, keep: usize) -> Self {
         let first = Arc::new(first);
         Self {
+            home: first.path.clone(),
             active: ArcSwap::new(Arc::clone(&first)),
             loaded: Mutex::new(vec![first]),
             loading: Mutex::default(),
@@ -63,6 +66,22 @@ impl Registry {
     ) -> Result<Arc<Model>, ServeError> {
         let _loading = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(self.insert(self.open(name)?, catalogue))
+    }
+
+    /// Loads what is now where the first model was loaded from, and switches to it, after
+    /// `prepare`. On failure nothing changes in memory.
+    pub(crate) fn reload(
+        &self,
+        catalogue: &CatalogueStore,
+        prepare: impl FnOnce(&Path) -> Result<(), ServeError>,
+    ) -> Result<Arc<Model>, ServeError> {
+        let home = self.home.as_deref().ok_or_else(|| ServeError::ModelName {
+            name: "the active model".to_owned(),
+            detail: "it was not loaded from a folder".to_owned(),
+        })?;
+        let _loading = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
+        prepare(home)?;
+        Ok(self.insert(Model::open(home)?, catalogue))
     }
 
     /// Switches to a model in memory.

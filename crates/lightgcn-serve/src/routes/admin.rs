@@ -9,6 +9,7 @@ use crate::service::Service;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
+use lightgcn_store::StoreError;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use utoipa::OpenApi;
@@ -78,10 +79,20 @@ pub(crate) struct Load {
     path: String,
 }
 
+/// Which earlier version to go back to.
+#[derive(Debug, Default, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RollBack {
+    /// The beginning of its version. Default: the latest earlier version.
+    #[serde(default)]
+    version: Option<String>,
+}
+
 pub(super) fn documented() -> OpenApiRouter<Service> {
     OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(list, load))
         .routes(routes!(activate))
+        .routes(routes!(roll_back))
 }
 
 /// Lists the models in memory.
@@ -124,6 +135,26 @@ pub(crate) async fn activate(
     then_list(service, move |service| service.activate(&version)).await
 }
 
+/// Replaces the model on disk by an earlier version that retraining kept, and switches to it. The replaced one is kept in
+/// its place, so that doing it again goes forward again.
+#[utoipa::path(post, path = "/admin/rollback", operation_id = "roll_back", tag = "admin", request_body = RollBack,
+    responses(
+        (status = 200, description = "The models in memory after it.", body = Models),
+        (status = 404, description = "No such version is kept.", body = ErrorBody),
+        (status = 422, description = "The earlier version is damaged, or the service has no model on disk.", body = ErrorBody),
+    ))]
+pub(crate) async fn roll_back(
+    State(service): State<Service>,
+    Json(RollBack { version }): Json<RollBack>,
+) -> Result<Response, ApiError> {
+    service.shared.metrics.action("roll_back");
+    tracing::info!(version, "rolling back the model");
+    then_list(service, move |service| {
+        service.roll_back(version.as_deref()).map(|_| ())
+    })
+    .await
+}
+
 /// Runs `work` on a blocking thread and lists the models after it.
 async fn then_list(
     service: Service,
@@ -149,7 +180,7 @@ fn refused(error: &ServeError) -> ApiError {
     let message = error.to_string();
     match error {
         ServeError::ModelName { .. } => ApiError::bad("bad_model_name", message),
-        ServeError::UnknownVersion { .. } => {
+        ServeError::UnknownVersion { .. } | ServeError::Store(StoreError::NotKept { .. }) => {
             ApiError::new(StatusCode::NOT_FOUND, "unknown_version", message)
         }
         _ => ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_model", message),

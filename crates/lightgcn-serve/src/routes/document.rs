@@ -22,6 +22,8 @@ const LIST_OF_SHOPS: &str = "/v1/shops";
 const GUARDED: [&str; 2] = ["put_catalogue", "forget_user"];
 /// The routes with lists that may tell of histories alone.
 const MAY_BE_PRIVATE: [&str; 2] = ["recommend", "recommend_with_events"];
+/// The prefix of the routes of a shop on the public listener.
+const PUBLIC: &str = "/v1";
 /// The schema of a failed request.
 const SCHEMA: &str = "Problem";
 /// The name of the way in which keys and tokens are sent.
@@ -51,6 +53,11 @@ const OVERLOADED: Failure = (
 const FOREIGN_HOST: Failure = (
     StatusCode::MISDIRECTED_REQUEST,
     "The service does not answer for the host of the request.",
+);
+/// The failure of a shop whose requests are limited.
+const TOO_MANY: Failure = (
+    StatusCode::TOO_MANY_REQUESTS,
+    "The shop gets more requests than it may; see Retry-After.",
 );
 /// The failures of requests that need a key or a token.
 const NO_KEY: Failure = (StatusCode::UNAUTHORIZED, "No valid key.");
@@ -209,6 +216,9 @@ pub(super) fn move_to_shops(document: &mut OpenApi, under: &str) {
             let missing = failure("Unknown shop, user or item.");
             let responses = &mut operation.responses.responses;
             responses.insert("404".to_owned(), RefOr::T(missing));
+            if under == PUBLIC {
+                add_failures(operation, &[TOO_MANY]);
+            }
         }
         let path = format!("{under}/shops/{{shop}}/{rest}");
         document.paths.paths.insert(path, item);

@@ -2,7 +2,7 @@
 
 use crate::answer::{Versioned, answer};
 use crate::api_error::{ApiError, ErrorBody};
-use crate::checks::{check_id, now};
+use crate::checks::{check_count, check_id, now};
 use crate::config::{Limits, UnknownBehaviors};
 use crate::events::{EventError, Outcome, ShownRecord, StoredEvent};
 use crate::extract::{IDEMPOTENCY_KEY, Json};
@@ -41,7 +41,7 @@ pub(crate) struct PostedEvent {
     #[serde(default, deserialize_with = "lenient::time")]
     #[schema(value_type = Option<lenient::TimeSchema>)]
     time: Option<i64>,
-    /// The number of events it represents: positive and finite. Default: 1.
+    /// The number of events it represents: positive, and at most a million. Default: 1.
     count: Option<f64>,
     /// The sender's id for the event: of several with the same id, in one post or in several, the
     /// first counts. Default: none.
@@ -226,10 +226,7 @@ impl Checks<'_> {
             return Err(ApiError::bad("unknown_behavior", message));
         }
         let count = event.count.unwrap_or(1.0);
-        if !(count.is_finite() && count > 0.0) {
-            let message = format!("the count is {count}; it must be positive and finite");
-            return Err(ApiError::bad("bad_event", message));
-        }
+        check_count(count)?;
         let time = event.time.unwrap_or(self.now);
         self.limits.check_time(time)?;
         // A sender's id cannot contain a line end.

@@ -84,28 +84,24 @@ fn health(service: &Service, code: StatusCode, status: &'static str) -> Response
 pub(crate) async fn metrics(State(service): State<Service>) -> impl IntoResponse {
     let shared = &service.shared;
     let model = shared.registry.active();
-    let outcomes = outcomes(shared).await;
     let text = shared.metrics.render(&Readings {
         pool: &shared.pool,
         unread: &shared.unread,
         model: &model,
         events: shared.events.state(),
         shadow: shared.shadow.as_ref(),
-        outcomes,
+        outcomes: outcomes(shared),
         catalogue: shared.catalogue.n_items(),
     });
     ([(header::CONTENT_TYPE, METRICS)], text)
 }
 
-/// The outcomes of the answering models' lists; `None` if they are not counted or cannot be read.
-pub(super) async fn outcomes(shared: &Shared) -> Option<OutcomeReadings> {
+/// The outcomes of the answering models' lists; `None` if they are not counted.
+pub(super) fn outcomes(shared: &Shared) -> Option<OutcomeReadings> {
     let recorder = shared.recorder.as_ref()?;
-    let sink = Arc::clone(&shared.events);
-    let all = shared.writer.run(move || sink.outcomes()).await.ok()?;
-    let all = all
-        .inspect_err(|error| tracing::error!("cannot read outcomes: {error}"))
-        .ok()?;
     let known = shared.versions();
-    let is_known = |version: &str| known.iter().any(|known| known == version);
-    Some(OutcomeReadings::new(all, is_known, recorder.lost()))
+    Some(OutcomeReadings {
+        totals: recorder.totals(|version| known.iter().any(|known| known == version)),
+        lost: recorder.lost(),
+    })
 }

@@ -5,16 +5,18 @@ use super::batch;
 use super::query::filtered_query;
 use crate::answer::Versioned;
 use crate::api_error::{ApiError, ErrorBody};
-use crate::extract::{Json, Path, Query};
+use crate::extract::{self, Path, Query};
 use crate::service::Service;
 use crate::work::Cost;
-use axum::extract::State;
+use axum::extract::{FromRequest, Request, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use lightgcn_recommend::{
     Answer, ContextEvent, Familiarity, Hide, RecommendOptions, RecommendRequest, Source, lenient,
 };
-use serde::{Deserialize, Serialize};
+use serde::de::{IgnoredAny, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+use std::fmt;
 
 filtered_query! {
     /// Which items to recommend.
@@ -118,6 +120,54 @@ impl TryFrom<Fields> for OneOrMany {
     }
 }
 
+impl FromRequest<Service> for OneOrMany {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, service: &Service) -> Result<Self, ApiError> {
+        let bytes = extract::body(request, service).await?;
+        // Counted first: in memory, a request is far larger than `{}`.
+        let Counted { requests } = extract::object(&bytes)?;
+        let n = requests.map_or(0, |Length(n)| n);
+        let most = service.shared.config.limits.batch;
+        if n > most {
+            let message = format!("the batch has {n} requests; at most {most} are allowed");
+            return Err(ApiError::bad("batch_too_large", message));
+        }
+        extract::object(&bytes)
+    }
+}
+
+/// How many requests a batch has.
+#[derive(Deserialize)]
+struct Counted {
+    requests: Option<Length>,
+}
+
+/// The length of a list, whose elements are skipped.
+struct Length(usize);
+
+impl<'de> Deserialize<'de> for Length {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Counter;
+        impl<'de> Visitor<'de> for Counter {
+            type Value = Length;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of requests")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Length, A::Error> {
+                let mut n = 0;
+                while list.next_element::<IgnoredAny>()?.is_some() {
+                    n += 1;
+                }
+                Ok(Length(n))
+            }
+        }
+        from.deserialize_seq(Counter)
+    }
+}
+
 /// The answers to a batch.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct Answers {
@@ -138,7 +188,12 @@ pub(crate) enum OneOrManyAnswers {
 
 /// Recommends items for a user. An unknown user is answered by the next source that has items.
 #[utoipa::path(get, path = "/v1/recommendations/{user}", operation_id = "recommend", tag = "answers",
-    params(("user" = String, Path, description = "The user's id in the log."), RecommendQuery),
+    params(
+        ("user" = String, Path, description = "The user's id in the log."),
+        RecommendQuery,
+        ("x-request-id" = Option<String>, Header, description = "Names the list, for events that follow from it."),
+        ("x-not-shown" = Option<String>, Header, description = "With any value, the list does not count as shown."),
+    ),
     responses(
         (status = 200, body = Versioned<Answer>),
         (status = 400, description = "Invalid option.", body = ErrorBody),
@@ -157,6 +212,10 @@ pub(crate) async fn one(
 /// Recommends items for one user or many, with recent events, filters and options. A valid batch
 /// has status 200; a failed request in it has its error in place of an answer.
 #[utoipa::path(post, path = "/v1/recommendations", operation_id = "recommend_with_events", tag = "answers", request_body = OneOrMany,
+    params(
+        ("x-request-id" = Option<String>, Header, description = "Names the lists, for events that follow from them."),
+        ("x-not-shown" = Option<String>, Header, description = "With any value, the lists do not count as shown."),
+    ),
     responses(
         (status = 200, description = "The answer to one request, or all answers of a batch.", body = OneOrManyAnswers),
         (status = 400, description = "Invalid request.", body = ErrorBody),
@@ -167,7 +226,7 @@ pub(crate) async fn one(
 pub(crate) async fn batch(
     State(service): State<Service>,
     headers: HeaderMap,
-    Json(asked): Json<OneOrMany>,
+    asked: OneOrMany,
 ) -> Result<Response, ApiError> {
     let requests = match asked {
         OneOrMany::One(request) => {
@@ -175,11 +234,6 @@ pub(crate) async fn batch(
         }
         OneOrMany::Many(Batch { requests }) => requests,
     };
-    let (n, most) = (requests.len(), service.shared.config.limits.batch);
-    if n > most {
-        let message = format!("the batch has {n} requests; at most {most} are allowed");
-        return Err(ApiError::bad("batch_too_large", message));
-    }
     batch::respond(&service, requests, request_id(&headers)).await
 }
 

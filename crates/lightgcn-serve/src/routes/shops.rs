@@ -157,17 +157,13 @@ pub(crate) async fn metrics(State(shops): State<Shops>) -> impl IntoResponse {
         let shop = loaded.iter().find(|shop| *shop.name == *name);
         let shop = shop.map(|shop| &shop.service.shared);
         let model = shop.map(|shop| shop.registry.active());
-        let outcomes = match shop {
-            Some(shop) => outcomes(shop).await,
-            None => None,
-        };
         let readings = shop.zip(model.as_ref()).map(|(shop, model)| Readings {
             pool: &shop.pool,
             unread: &shop.unread,
             model,
             events: shop.events.state(),
             shadow: None,
-            outcomes,
+            outcomes: outcomes(shop),
             catalogue: shop.catalogue.n_items(),
         });
         texts.push(metrics.render_shop(&name, readings.as_ref()));
@@ -180,6 +176,7 @@ async fn public(
     Path((name, _)): Path<(String, String)>,
     request: Request,
 ) -> Result<Response, ApiError> {
+    shops.admit(&name)?;
     let shop = shops.shop(&name).await?;
     forward(&shop, &shop.router, PUBLIC, request).await
 }

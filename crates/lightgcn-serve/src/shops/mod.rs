@@ -1,9 +1,10 @@
 //! Many shops in one process, each with a model that is loaded on demand.
 
 mod loaded;
+mod rate;
 
 use crate::api_error::ApiError;
-use crate::config::ServeConfig;
+use crate::config::{Limits, ServeConfig};
 use crate::error::{ConfigIssue, ServeError};
 use crate::front::Front;
 use crate::metrics::Metrics;
@@ -12,6 +13,7 @@ use crate::service::{Means, Service, Stores};
 use axum::Router;
 use axum::http::StatusCode;
 use loaded::Loaded;
+use rate::Rate;
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -50,6 +52,8 @@ pub(crate) struct Shared {
     /// Held while a model is loaded.
     loading: tokio::sync::Mutex<()>,
     stores: Mutex<HashMap<String, Stores>>,
+    /// The limits on the requests of shops that have one.
+    rates: BTreeMap<String, Rate>,
     /// The metrics of all shops ever loaded; they continue when a model is unloaded.
     metrics: Mutex<BTreeMap<String, Arc<Metrics>>>,
     pub(crate) ready: AtomicBool,
@@ -114,9 +118,13 @@ impl Shops {
             let issues = vec![ConfigIssue::new("events", problem)];
             return Err(ServeError::Config { issues });
         }
+        let shops = config.get().shops.iter();
+        let rates =
+            shops.filter_map(|(name, shop)| Some((name.clone(), shop.requests_per_second?)));
         Ok(Self {
             shared: Arc::new(Shared {
                 root,
+                rates: rates.map(|(name, rate)| (name, Rate::new(rate))).collect(),
                 means: Means::new(&config)?,
                 loaded: Mutex::default(),
                 loading: tokio::sync::Mutex::default(),
@@ -189,6 +197,20 @@ impl Shops {
         let is_one = !name.contains('/');
         let path = resolve(&self.shared.root, name).ok().filter(|_| is_one)?;
         path.join(MANIFEST).is_file().then_some(path)
+    }
+
+    /// Counts a request against the limit of its shop.
+    ///
+    /// # Errors
+    /// 429 if it is one too many.
+    pub(crate) fn admit(&self, name: &str) -> Result<(), ApiError> {
+        let rate = self.shared.rates.get(name);
+        rate.map_or(Ok(()), Rate::take).map_err(|seconds| {
+            let text = "this shop gets more requests than it may (requests_per_second); retry \
+                after the time in Retry-After";
+            let status = StatusCode::TOO_MANY_REQUESTS;
+            ApiError::new(status, "too_many_requests", text).with_retry_after(seconds)
+        })
     }
 
     /// A shop with its model in memory; loads the model if necessary.
@@ -264,6 +286,8 @@ impl Shops {
     fn open_service(&self, name: &str, path: &Path) -> Result<Service, ServeError> {
         let means = &self.shared.means;
         let mut config = (*means.config).clone();
+        config.limits = self.limits_of(name);
+        config.shops.clear();
         config.admin.models = Some(self.shared.root.clone());
         // The admin routes of shops are only on the admin listener.
         config.admin.on_page = false;
@@ -276,6 +300,15 @@ impl Shops {
             metrics: self.metrics_of(name)?,
         };
         Service::new(Model::open(path)?, stores, means)
+    }
+
+    fn limits_of(&self, name: &str) -> Limits {
+        let config = &self.shared.means.config;
+        let shop = config.shops.get(name);
+        shop.map_or_else(
+            || config.limits.clone(),
+            |shop| shop.limits.over(&config.limits),
+        )
     }
 
     /// The stores of a shop, opened on the first call.
@@ -291,7 +324,7 @@ impl Shops {
         let config = &self.shared.means.config;
         let folder = config.events.as_ref();
         let file = folder.map(|folder| folder.join(format!("{name}.events")));
-        let opened = Stores::open(file.as_deref(), &config.limits, EVENT_CACHE)?;
+        let opened = Stores::open(file.as_deref(), &self.limits_of(name), EVENT_CACHE)?;
         stores.insert(name.to_owned(), opened.clone());
         Ok(opened)
     }

@@ -287,10 +287,17 @@ impl Connection {
 
 /// The resident memory of this process, in KiB.
 pub(crate) fn resident() -> u64 {
+    status("VmRSS:")
+}
+
+/// The most that was resident so far, in KiB.
+pub(crate) fn most_resident() -> u64 {
+    status("VmHWM:")
+}
+
+fn status(name: &str) -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let memory = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))
-        .unwrap();
+    let mut lines = status.lines();
+    let memory = lines.find_map(|line| line.strip_prefix(name)).unwrap();
     memory.trim().trim_end_matches(" kB").parse().unwrap()
 }

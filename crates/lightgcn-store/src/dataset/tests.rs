@@ -1,7 +1,7 @@
 use super::*;
-use crate::artifact::tests::tiny;
+use crate::artifact::tests::{shown, tiny};
 use crate::parts::encode_truth;
-use lightgcn_core::{ItemId, Truth, UserId, Vocabulary};
+use lightgcn_core::{CoreError, ItemId, Truth, UserId, Vocabulary};
 use std::fs::{self, File};
 use std::io::{Seek, SeekFrom, Write};
 
@@ -29,14 +29,14 @@ pub(crate) fn save_tiny(path: &Path) -> Result<(), StoreError> {
 }
 
 /// The error after one file is replaced and the manifest made to fit.
-fn error_with(name: &str, bytes: &[u8]) -> String {
+fn error_with(name: &str, bytes: &[u8]) -> StoreError {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("data");
     save_tiny(&path).unwrap();
     fs::write(path.join(name), bytes).unwrap();
     fs::remove_file(path.join("manifest.json")).unwrap();
     Manifest::write(&path, Kind::DATASET).unwrap();
-    Dataset::load(&path).unwrap_err().to_string()
+    Dataset::load(&path).unwrap_err()
 }
 
 #[test]
@@ -95,34 +95,38 @@ fn every_damaged_byte_is_detected() {
 
 #[test]
 fn leaks_are_errors_on_reading() {
-    // User 0 bought item 1 in training.
-    let message = error_with(TEST, &encode_truth(TEST, &truth(&[(0, 1)])).unwrap());
-    assert!(
-        message.contains("is in both training and test"),
-        "{message}"
-    );
-    let message = error_with(TEST, &encode_truth(TEST, &truth(&[(0, 0)])).unwrap());
-    assert!(
-        message.contains("is in both validation and test"),
-        "{message}"
-    );
+    let error = |item| error_with(TEST, &encode_truth(TEST, &truth(&[(0, item)])).unwrap());
+    // User 0 bought item 1 in training and has item 0 in validation.
+    for (item, first) in [(1, "training"), (0, "validation")] {
+        let error = error(item);
+        assert!(
+            matches!(&error, StoreError::Content { source: CoreError::Leak { user: 0, item: at, first: part, second: "test" }, .. }
+                if (*at, *part) == (item, first)),
+            "{error}"
+        );
+    }
 }
 
 #[test]
 fn damaged_truths_are_named() {
     use crate::tensors::{Column, encode};
+    let mut messages = Vec::new();
     let error = |users: &[u32], items: &[u32]| {
         let columns = [
             Column::new("users", users.to_vec()),
             Column::new("items", items.to_vec()),
         ];
-        error_with(VALIDATION, &encode(Path::new(""), &columns).unwrap())
+        shown(&error_with(
+            VALIDATION,
+            &encode(Path::new(""), &columns).unwrap(),
+        ))
     };
-    assert!(error(&[1, 0], &[0, 0]).contains("do not ascend"));
-    assert!(error(&[0, 0], &[0, 0]).contains("do not ascend"));
-    assert!(error(&[0, 1], &[0]).contains("[1] instead of [2]"));
-    assert!(error(&[2], &[0]).contains("user row 2 is out of range"));
-    assert!(error(&[0], &[2]).contains("item row 2 is out of range"));
+    messages.push(error(&[1, 0], &[0, 0]));
+    messages.push(error(&[0, 0], &[0, 0]));
+    messages.push(error(&[0, 1], &[0]));
+    messages.push(error(&[2], &[0]));
+    messages.push(error(&[0], &[2]));
+    insta::assert_snapshot!(messages.join("\n"));
 }
 
 #[test]
@@ -132,12 +136,9 @@ fn parts_that_were_changed_since_do_not_fit() {
     let mut changed = dataset();
     changed.users = Vocabulary::new();
     changed.lineage.figures.insert("x".to_owned(), f64::NAN);
-    let message = changed.save(&path).unwrap_err().to_string();
-    assert!(
-        message.contains("0 user ids, but 2 are needed"),
-        "{message}"
-    );
-    assert!(message.contains("figure \"x\""), "{message}");
+    let error = changed.save(&path).unwrap_err();
+    assert!(matches!(&error, StoreError::Inconsistent { issues, .. } if issues.len() == 2));
+    insta::assert_snapshot!(shown(&error));
     assert!(!path.exists());
 }
 

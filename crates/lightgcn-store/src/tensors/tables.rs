@@ -84,7 +84,10 @@ fn tables<const N: usize>(
         };
     }
     if end != n_data {
-        let detail = format!("{} bytes behind its tensors belong to none", n_data - end);
+        let detail = format!(
+            "{} bytes after its tensors belong to no tensor",
+            n_data - end
+        );
         return Err(StoreError::damaged(&path, detail));
     }
     Ok(found)

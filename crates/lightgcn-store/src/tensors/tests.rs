@@ -68,27 +68,30 @@ fn the_order_of_columns_does_not_matter() {
 
 #[test]
 fn headers_are_bounded() {
+    let mut messages = Vec::new();
     let tensor =
         |offsets: &str| format!(r#"{{"a":{{"dtype":"U8","shape":[1],"data_offsets":{offsets}}}}}"#);
     assert_eq!(message(&file(&tensor("[0,1]"), 1)), "accepted");
-    assert!(message(b"short").contains("too short"));
-    assert!(message(&[0xff; 64]).contains("header claims 18446744073709551615 bytes"));
-    assert!(message(&file(&" ".repeat(1 << 17), 0)).contains("at most 65536"));
-    assert!(message(&100u64.to_le_bytes()).contains("beyond its end"));
-    assert!(message(&file("{", 0)).contains("header is invalid"));
-    assert!(message(&file(&"[".repeat(60_000), 0)).contains("header is invalid"));
-    assert!(message(&file(&tensor("[0,2]"), 1)).contains("beyond the file"));
-    assert!(message(&file(&tensor("[0,1]"), 2)).contains("damaged"));
-    assert!(message(&file(&tensor("[1,0]"), 1)).contains("damaged"));
+    messages.push(message(b"short"));
+    messages.push(message(&[0xff; 64]));
+    messages.push(message(&file(&" ".repeat(1 << 17), 0)));
+    messages.push(message(&100u64.to_le_bytes()));
+    messages.push(message(&file("{", 0)));
+    messages.push(message(&file(&"[".repeat(60_000), 0)));
+    messages.push(message(&file(&tensor("[0,2]"), 1)));
+    messages.push(message(&file(&tensor("[0,1]"), 2)));
+    messages.push(message(&file(&tensor("[1,0]"), 1)));
     let metadata = r#"{"__metadata__":{"run":"me"}}"#;
-    assert!(message(&file(metadata, 0)).contains("header is invalid"));
+    messages.push(message(&file(metadata, 0)));
     let unknown = r#"{"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0],"x":1}}"#;
-    assert!(message(&file(unknown, 0)).contains("header is invalid"));
+    messages.push(message(&file(unknown, 0)));
+    insta::assert_snapshot!(messages.join("\n"));
 }
 
 /// Offsets whose sum with the header's length wraps around to the length of the file.
 #[test]
 fn offsets_cannot_overflow() {
+    let mut messages = Vec::new();
     let huge = u64::MAX / 8;
     let mut entries = Vec::new();
     for n in 0..8u64 {
@@ -98,5 +101,6 @@ fn offsets_cannot_overflow() {
         ));
     }
     let header = format!("{{{}}}", entries.join(","));
-    assert!(message(&file(&header, 0)).contains("beyond the file"));
+    messages.push(message(&file(&header, 0)));
+    insta::assert_snapshot!(messages.join("\n"));
 }

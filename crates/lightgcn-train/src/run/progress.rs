@@ -129,6 +129,28 @@ impl ConsoleProgress {
     }
 }
 
+fn gib(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 30)
+}
+
+fn epoch_line(record: &EpochRecord, epochs: u32, time_left: Duration) -> String {
+    let rate = record.pairs as f64 / record.seconds.max(1e-9);
+    let mut line = format!(
+        "epoch {}/{epochs} loss {:.4} {:.1} s {rate:.0} pairs/s",
+        record.epoch, record.loss, record.seconds
+    );
+    for (name, value) in &record.validation {
+        line += &format!(" {name} {value:.4}");
+    }
+    if record.best {
+        line += " (best)";
+    }
+    if record.epoch < epochs {
+        line += &format!(", at most {} s left", time_left.as_secs());
+    }
+    line
+}
+
 impl Observer for ConsoleProgress {
     fn on_event(&mut self, event: &TrainEvent<'_>) {
         match *event {
@@ -137,17 +159,17 @@ impl Observer for ConsoleProgress {
             }
             TrainEvent::Memory { needed, device } => self.bar.say(&format!(
                 "training needs about {:.2} GiB of device memory; the device has {device}",
-                needed as f64 / f64::from(1 << 30)
+                gib(needed)
             )),
             TrainEvent::HostMemory { needed, limit } => {
-                let gib = |bytes: u64| bytes as f64 / f64::from(1 << 30);
-                let limit = limit.map(|limit| format!("; the limit is {:.2} GiB", gib(limit)));
                 // Small runs fit anywhere.
                 if limit.is_some() || gib(needed) >= 1.0 {
-                    let limit = limit.unwrap_or_default();
-                    let needed = gib(needed);
-                    let line = format!("training needs about {needed:.2} GiB of memory{limit}");
-                    self.bar.say(&line);
+                    let limit = limit.map(|limit| format!("; the limit is {:.2} GiB", gib(limit)));
+                    self.bar.say(&format!(
+                        "training needs about {:.2} GiB of memory{}",
+                        gib(needed),
+                        limit.unwrap_or_default()
+                    ));
                 }
             }
             TrainEvent::Started {
@@ -161,10 +183,9 @@ impl Observer for ConsoleProgress {
                 self.epochs = epochs;
                 self.said = Some(Instant::now());
                 self.bar.start(epochs, done, n_batches);
-                let resumed = if done > 0 {
-                    format!(", {done} done")
-                } else {
-                    String::new()
+                let resumed = match done {
+                    0 => String::new(),
+                    done => format!(", {done} done"),
                 };
                 self.bar.say(&format!(
                     "training {model} on {device}: up to {epochs} epochs of {n_batches} batches{resumed}"
@@ -185,21 +206,7 @@ impl Observer for ConsoleProgress {
                 self.bar.show(epoch, done, message);
             }
             TrainEvent::Epoch { record, time_left } if self.is_due() => {
-                let rate = record.pairs as f64 / record.seconds.max(1e-9);
-                let mut line = format!(
-                    "epoch {}/{} loss {:.4} {:.1} s {rate:.0} pairs/s",
-                    record.epoch, self.epochs, record.loss, record.seconds
-                );
-                for (name, value) in &record.validation {
-                    line += &format!(" {name} {value:.4}");
-                }
-                if record.best {
-                    line += " (best)";
-                }
-                if record.epoch < self.epochs {
-                    line += &format!(", at most {} s left", time_left.as_secs());
-                }
-                self.bar.say(&line);
+                self.bar.say(&epoch_line(record, self.epochs, time_left));
             }
             TrainEvent::Epoch { .. } => {}
             TrainEvent::Checkpoint { epoch } => {

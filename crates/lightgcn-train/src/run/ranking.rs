@@ -1,7 +1,6 @@
 //! Learns a ranking on top of a trained model.
 
-use crate::run::trainer::Chosen;
-use crate::{TrainError, Trained};
+use crate::{Chosen, TrainError, Trained};
 use lightgcn_core::Dataset;
 use lightgcn_recommend::{
     Evaluation, EvaluationOptions, LearnedRanker, LearnedRanking, RankingConfig, RecommendError,

@@ -7,10 +7,9 @@ mod table;
 mod plot;
 
 use crate::Error;
-use crate::rolling::deviation;
 use lightgcn_core::Dataset;
 use lightgcn_linear::{CascadingRankConfig, Filter, FilterConfigs, LinearError, SessionKnnConfig};
-use lightgcn_metrics::Metric;
+use lightgcn_metrics::{Metric, standard_deviation};
 use lightgcn_nn::AnyModelConfig;
 use lightgcn_recommend::{
     CascadingRanker, Comparison, Evaluation, EvaluationOptions, LinearRanker, NewItemsRanker,
@@ -117,7 +116,7 @@ impl ComparedModel {
     /// The standard deviation of the leading metric over seeds; `None` with one seed.
     #[must_use]
     pub fn deviation(&self) -> Option<f64> {
-        (self.by_seed.len() > 1).then(|| deviation(&self.by_seed))
+        (self.by_seed.len() > 1).then(|| standard_deviation(&self.by_seed))
     }
 }
 

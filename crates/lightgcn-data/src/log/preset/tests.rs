@@ -135,7 +135,7 @@ fn lines_that_are_no_session_are_bad_rows() {
     let (_, bad) = of("{\"session\":1,\"events\":[{\"aid\":[],");
     assert!(matches!(bad, RowIssue::Session { .. }));
     let (_, bad) = of("7\n");
-    assert!(!bad.to_string().contains("  ") && bad.to_string().contains("expected a session"));
+    assert!(matches!(bad, RowIssue::Session { .. }));
     let (_, bad) = of("session,aid\n");
     assert!(matches!(bad, RowIssue::Session { character: 1, .. }));
     // Each event of a session names its line.

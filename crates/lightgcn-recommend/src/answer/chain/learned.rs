@@ -1,34 +1,95 @@
 //! Lists by the learned ranking.
 
 use super::ranking::merged;
-use super::{Chain, Job};
+use super::{Chain, Job, Plan};
 use crate::Ranked;
 use crate::answer::items::Origin;
 use crate::cold_start::fold_in::Query;
 use crate::rank::diversity::pool_size;
-use crate::rank::learned::RankingView;
+use crate::rank::learned::{ModelScores, RankingView, UserHistory};
 use crate::rank::revenue::add_revenue;
 use crate::rank::scorer::list;
 use lightgcn_core::ItemId;
+use lightgcn_simd::top_k;
+use rayon::prelude::*;
+
+/// What a list by the learned ranking is made from.
+pub(super) struct Learning {
+    history: UserHistory,
+    /// Trained rows that are not listed, ascending.
+    excluded: Vec<u32>,
+    /// The model's best new items; empty if the ranking does not need the model.
+    best: Vec<Ranked>,
+}
 
 impl Chain<'_> {
+    /// The inputs of jobs of one plan, the model's best items of all at once.
+    pub(super) fn by_learning(
+        &self,
+        view: &RankingView,
+        plan: &Plan<'_>,
+        asking: &[(usize, &Job<'_>, &Query)],
+    ) -> Vec<Learning> {
+        let shop = self.shop;
+        let n_trained = shop.model.artifact.train.n_items();
+        let prepared = asking.par_iter().map(|(_, job, _)| {
+            let mut excluded = merged(&plan.blocked, &job.hidden);
+            excluded.truncate(excluded.partition_point(|&row| (row as usize) < n_trained));
+            Learning {
+                history: shop.learned_history(view, job.user, job.request.events),
+                excluded,
+                best: Vec::new(),
+            }
+        });
+        let mut prepared: Vec<Learning> = prepared.collect();
+        // With prices every item is scored.
+        if !view.needs_model() || plan.prices.is_some() {
+            return prepared;
+        }
+        let out = prepared.par_iter();
+        let out = out.map(|one| view.snapshot.not_new(&one.history, &one.excluded));
+        let out: Vec<Vec<u32>> = out.collect();
+        let queries = asking.iter().flat_map(|(_, _, query)| &query.vector);
+        let queries: Vec<f32> = queries.copied().collect();
+        let (table, dimension) = (shop.trained_table(), shop.items.dimension);
+        let n = view
+            .snapshot
+            .n_by_member(pool_size(plan.options.k, plan.options.diversity));
+        let best = top_k(&queries, table, dimension, n, |query| &out[query]);
+        for (one, best) in prepared.iter_mut().zip(best) {
+            let best = best.into_iter().map(|scored| Ranked {
+                item: ItemId(scored.item),
+                score: scored.score,
+            });
+            one.best = best.collect();
+        }
+        prepared
+    }
+
     /// The list of a job by the learned ranking. `by_model` is the model's own list, which
     /// determines the places of items unknown to training.
     pub(super) fn ranked_by_learning(
         &self,
         view: &RankingView,
-        job: &Job<'_>,
-        query: &Query,
+        (job, query): (&Job<'_>, &Query),
+        learning: Learning,
         by_model: &[Ranked],
     ) -> Vec<Ranked> {
+        let Learning {
+            history,
+            excluded,
+            best,
+        } = learning;
         let options = job.plan.options;
         let shop = self.shop;
         let size = pool_size(options.k, options.diversity);
-        let history = shop.learned_history(view, job.user, job.request.events);
-        let from = shop.viewpoint(view, &history, &query.vector);
+        let model = view.needs_model().then(|| ModelScores::Products {
+            vector: &query.vector,
+            table: shop.trained_table(),
+            best,
+        });
+        let from = view.snapshot.viewpoint(&history, model);
         let n_trained = shop.model.artifact.train.n_items();
-        let mut excluded = merged(&job.plan.blocked, &job.hidden);
-        excluded.truncate(excluded.partition_point(|&row| (row as usize) < n_trained));
         let mut ranked = match &job.plan.prices {
             Some(prices) => {
                 let mut row = view.row(&from);

@@ -111,12 +111,11 @@ impl Chain<'_> {
             true => self.ranked_by_embeddings(plan, asking),
             false => vec![Vec::new(); asking.len()],
         };
-        let ranked = asking
-            .par_iter()
-            .zip(by_model)
-            .map(|((_, job, query), by_model)| {
-                self.ranked_by_learning(view, job, query, &by_model)
-            });
+        let members = self.by_learning(view, plan, asking);
+        let ranked = members.into_par_iter().zip(asking).zip(by_model);
+        let ranked = ranked.map(|((learning, (_, job, query)), by_model)| {
+            self.ranked_by_learning(view, (job, query), learning, &by_model)
+        });
         ranked.collect()
     }
 

@@ -47,6 +47,8 @@ pub enum Feature {
     RecentBuyers,
     /// ln(events + 0.1), each discounted by its age.
     RecentMet,
+    /// ln(1 + days since the first event of the item).
+    Age,
     /// ln of buyers per user who did this with the item, relative to the mean of all items and shrunk to
     /// it (empirical Bayes).
     Conversion {
@@ -149,7 +151,7 @@ impl Feature {
             Self::Last { .. } => FeatureGroup::Last,
             Self::InSession | Self::InARow => FeatureGroup::Session,
             Self::Buyers | Self::Met => FeatureGroup::Popularity,
-            Self::RecentBuyers | Self::RecentMet => FeatureGroup::Trend,
+            Self::RecentBuyers | Self::RecentMet | Self::Age => FeatureGroup::Trend,
             Self::Conversion { .. } | Self::PairConversion { .. } => FeatureGroup::Conversion,
             Self::Category | Self::Brand | Self::Price => FeatureGroup::Taste,
             Self::Graph { member, .. } => FeatureGroup::Graph(member),
@@ -227,7 +229,7 @@ pub(crate) fn all_features(known: &Known<'_>) -> Vec<Feature> {
     }
     features.extend([Feature::Buyers, Feature::Met]);
     if is_timed {
-        features.extend([Feature::RecentBuyers, Feature::RecentMet]);
+        features.extend([Feature::RecentBuyers, Feature::RecentMet, Feature::Age]);
     }
     for behavior in others {
         features.push(Feature::Conversion { behavior });

@@ -16,6 +16,8 @@ pub(crate) struct ItemStatistics {
     did_and_bought: Vec<Vec<f64>>,
     recent_buyers: Vec<f64>,
     recent_met: Vec<f64>,
+    /// Days since the first event; 0 where times are unknown.
+    age: Vec<f64>,
 }
 
 impl ItemStatistics {
@@ -31,6 +33,7 @@ impl ItemStatistics {
             did_and_bought: vec![zeros(); n_behaviors],
             recent_buyers: zeros(),
             recent_met: zeros(),
+            age: zeros(),
         };
         for (pair, item) in pairs.items().iter().enumerate() {
             let item = item.index();
@@ -46,6 +49,7 @@ impl ItemStatistics {
             let Some(now) = now else { continue };
             for event in pairs.events_of(pair) {
                 let age = (now.saturating_sub(event.time()) as f64 / DAY).max(0.0);
+                of.age[item] = of.age[item].max(age);
                 let weight = (-age / half_life).exp2();
                 of.recent_met[item] += weight;
                 if pairs.target_behaviors()[event.behavior().index()] {
@@ -67,6 +71,7 @@ impl ItemStatistics {
             Feature::Met => logs(&self.met, 0.5),
             Feature::RecentBuyers => logs(&self.recent_buyers, 0.1),
             Feature::RecentMet => logs(&self.recent_met, 0.1),
+            Feature::Age => logs(&self.age, 1.0),
             Feature::Conversion { behavior } => {
                 Some(log_conversions(&self.buyers, &self.did[behavior]))
             }

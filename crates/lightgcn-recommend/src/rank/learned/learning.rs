@@ -6,7 +6,7 @@ use super::history::{Clock, DAY, UserHistory};
 use super::members::{MemberKind, behavior_stages, strengths};
 use super::ranking::{MAX_SCALE, MIN_SCALE, scaled};
 use super::snapshot::{
-    BY_OTHERS, Candidates, Snapshot, SnapshotSettings, Subject, category_column,
+    BY_OTHERS, Candidates, ModelScores, Snapshot, SnapshotSettings, Subject, category_column,
 };
 use super::withhold::{Withhold, resolution};
 use crate::{Exclusions, RecommendError, Scorer};
@@ -242,7 +242,7 @@ impl<'a> Fitter<'a> {
             let scores = model.map(|model| {
                 let mut scores = vec![0.0; model.n_items()];
                 model.scores(&[user], &mut scores);
-                scores
+                ModelScores::Row(scores)
             });
             let from = snapshot.viewpoint(&history, scores);
             LearningUser {

@@ -1,5 +1,6 @@
 //! The ranking learned from what users did before they bought.
 
+mod best;
 mod config;
 mod feature;
 mod fit;
@@ -18,7 +19,7 @@ mod withhold;
 
 pub(crate) use history::{Act, Clock, DAY, UserHistory};
 pub(crate) use ranker::RankingView;
-pub(crate) use snapshot::{Candidates, Viewpoint};
+pub(crate) use snapshot::{Candidates, ModelScores, Viewpoint};
 pub(crate) use ties::tie_key;
 
 pub use config::RankingConfig;

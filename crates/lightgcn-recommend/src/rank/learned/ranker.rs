@@ -4,7 +4,7 @@ use super::feature::Feature;
 use super::history::{Clock, UserHistory};
 use super::members::strengths;
 use super::ranking::LearnedRanking;
-use super::snapshot::{Candidates, Snapshot, SnapshotSettings, Subject, Viewpoint};
+use super::snapshot::{Candidates, ModelScores, Snapshot, SnapshotSettings, Subject, Viewpoint};
 use super::ties::jitter;
 use crate::rank::ranker::check_user;
 use crate::rank::scorer::check_scores;
@@ -188,7 +188,7 @@ impl<'a> LearnedRanker<'a> {
     pub fn with_model(mut self, model: impl Scorer + Send + 'a) -> Self {
         assert!(
             (model.n_users(), model.n_items()) == (self.n_users(), self.n_items()),
-            "the model {:?} counts other users or items than the pairs",
+            "the model {:?} and the pairs count different users or items",
             model.name()
         );
         self.model = Some(Box::new(model));
@@ -202,7 +202,7 @@ impl<'a> LearnedRanker<'a> {
         let model = model.map(|model| {
             let mut scores = vec![0.0; model.n_items()];
             model.scores(&[user], &mut scores);
-            scores
+            ModelScores::Row(scores)
         });
         answer(&self.view.snapshot.viewpoint(&history, model))
     }

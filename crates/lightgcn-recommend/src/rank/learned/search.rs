@@ -4,6 +4,7 @@ use super::feature::{Feature, FeatureGroup};
 use super::learning::{Fitter, LearningUser};
 use super::logit::{self, Choice, Choices, Columns, Sample, Weights};
 use super::ranking::GroupEffect;
+use super::snapshot::BY_OTHERS;
 use super::ties::jitter;
 use crate::RecommendError;
 use crate::rank::scorer::standard_deviation;
@@ -255,7 +256,7 @@ impl<'s> Search<'s> {
             .map(|(n, part)| {
                 let start = start.map(|trial| &trial.weights[n]);
                 let weights = self.fit(&part.learn, columns, l2, start);
-                let values = self.ndcgs(part, &weights);
+                let values = self.ndcgs(part, &weights, columns);
                 (weights, values)
             })
             .collect();
@@ -278,22 +279,39 @@ impl<'s> Search<'s> {
         logit::fit(Sample { choices, users }, columns, l2, start)
     }
 
-    /// NDCG of the list of each user judged.
-    fn ndcgs(&self, part: &Part, weights: &Weights) -> Vec<f64> {
+    /// NDCG of the list of each user judged. Candidates that only members without a column name are not there, as
+    /// answers have none of them.
+    fn ndcgs(&self, part: &Part, weights: &Weights, columns: &Columns) -> Vec<f64> {
         let Choices { users, .. } = &self.choices;
+        let sources = self.sources(columns);
         let one = |&user: &usize| {
+            let of_user = &self.users[user];
             let scored = users.range(user).zip(users.row(user));
-            let scores = scored.map(|(n, choice)| weights.score(choice.met, self.choices.row(n)));
-            ndcg(&self.users[user], scores, self.fitter.config.k)
+            let scores = scored.zip(&of_user.candidates.sources);
+            let scores = scores.map(|((n, choice), source)| match source & sources {
+                0 => f64::NEG_INFINITY,
+                _ => weights.score(choice.met, self.choices.row(n)),
+            });
+            ndcg(of_user, scores, self.fitter.config.k)
         };
         part.judged.par_iter().map(one).collect()
     }
+
+    /// What names candidates besides the members without a column.
+    fn sources(&self, columns: &Columns) -> u8 {
+        let columns = columns.met.iter().chain(&columns.new);
+        columns.fold(BY_OTHERS, |bits, &n| match self.fitter.features[n] {
+            Feature::Graph { member, .. } => bits | 1 << member,
+            _ => bits,
+        })
+    }
 }
 
-/// NDCG of a user's candidates by these scores.
+/// NDCG of a user's candidates by these scores; those of −∞ are not listed.
 pub(super) fn ndcg(user: &LearningUser, scores: impl Iterator<Item = f64>, k: usize) -> f64 {
     let keyed = scores.zip(&user.candidates.items);
     let mut keyed: Vec<(f64, ItemId)> = keyed
+        .filter(|(score, _)| *score > f64::NEG_INFINITY)
         .map(|(score, &item)| (score + jitter(item), item))
         .collect();
     keyed.sort_by(|a, b| b.0.total_cmp(&a.0));

@@ -1,10 +1,12 @@
 //! Everything that features are made of, at one time.
 
+use super::best::Best;
 use super::feature::Feature;
 use super::history::{Clock, HistoryOrder, UserHistory};
 use super::items::ItemStatistics;
 use super::members::{MemberKind, Source, sources};
 use super::ties::tie_key;
+use crate::Ranked;
 use crate::rank::scorer::list;
 use lightgcn_core::{Catalogue, Interactions, ItemId, LabelColumn};
 use lightgcn_linear::ItemToItem;
@@ -32,8 +34,10 @@ pub(crate) struct Snapshot {
     pub(crate) settings: SnapshotSettings,
     pub(crate) items: ItemStatistics,
     n_items: usize,
-    /// The columns of the features of items: one per feature, empty for others.
-    columns: Vec<Vec<f32>>,
+    /// For each feature of items its place among these; none for others.
+    places: Vec<Option<usize>>,
+    /// The features of items, side by side, since a candidate needs all of them: `[items, features of items]`.
+    item_features: Vec<f32>,
     best_sellers: Vec<ItemId>,
     labels: Labels,
 }
@@ -108,10 +112,40 @@ pub(crate) struct Viewpoint<'h> {
     brands: HashMap<u32, f32>,
     /// The mean of the logs of the prices met.
     log_price: Option<f64>,
-    /// The scores of each member and source: none where the source is empty.
-    scores: Vec<Option<Vec<f32>>>,
-    /// The scores of a trained model.
-    model: Option<Vec<f32>>,
+    model: Option<ModelScores<'h>>,
+}
+
+/// The scores of a trained model for one user.
+pub(crate) enum ModelScores<'h> {
+    /// Of every item.
+    Row(Vec<f32>),
+    /// The products of the user's vector with the rows of a table, with the best new items by them.
+    Products {
+        vector: &'h [f32],
+        table: &'h [f32],
+        /// As many as there are candidates of a member, best first.
+        best: Vec<Ranked>,
+    },
+}
+
+impl ModelScores<'_> {
+    fn of(&self, item: ItemId) -> f32 {
+        match self {
+            Self::Row(row) => row[item.index()],
+            Self::Products { vector, table, .. } => {
+                let start = item.index() * vector.len();
+                lightgcn_simd::dot(vector, &table[start..start + vector.len()])
+            }
+        }
+    }
+
+    /// The `n` best items but for those `out` (ascending rows).
+    fn best(&self, n: usize, out: &[u32]) -> Vec<Ranked> {
+        match self {
+            Self::Row(row) => list(row, n, out),
+            Self::Products { best, .. } => best.clone(),
+        }
+    }
 }
 
 impl Snapshot {
@@ -123,9 +157,19 @@ impl Snapshot {
             Clock::LastEvent => subject.pairs.last_times().iter().max().copied(),
         };
         let items = ItemStatistics::new(subject.pairs, now, settings.half_life);
-        let column = |feature: &Feature| items.column(*feature).unwrap_or_default();
+        let columns: Vec<Option<Vec<f32>>> =
+            subject.features.iter().map(|f| items.column(*f)).collect();
+        let mut n = 0..;
+        let places = columns
+            .iter()
+            .map(|column| column.as_ref().and_then(|_| n.next()));
+        let places = places.collect();
+        let columns: Vec<Vec<f32>> = columns.into_iter().flatten().collect();
+        let rows = 0..subject.pairs.n_items();
+        let rows = rows.flat_map(|item| columns.iter().map(move |column| column[item]));
         Self {
-            columns: subject.features.iter().map(column).collect(),
+            item_features: rows.collect(),
+            places,
             best_sellers: items.best_sellers(tie_key),
             n_items: subject.pairs.n_items(),
             features: subject.features.to_vec(),
@@ -138,11 +182,11 @@ impl Snapshot {
         }
     }
 
-    /// `model` has a trained model's score of every item. O(history · neighbors + members · behaviors · items).
+    /// O(history · members).
     pub(crate) fn viewpoint<'h>(
         &self,
         history: &'h UserHistory,
-        model: Option<Vec<f32>>,
+        model: Option<ModelScores<'h>>,
     ) -> Viewpoint<'h> {
         let n_items = self.n_items;
         let of_member = |kind: &MemberKind| {
@@ -150,16 +194,6 @@ impl Snapshot {
             sources(history, &self.strengths, half_life, n_items)
         };
         let sources: Vec<Vec<Source>> = self.kinds.iter().map(of_member).collect();
-        let mut scores = Vec::with_capacity(self.members.len() * self.strengths.len());
-        for (member, sources) in self.members.iter().zip(&sources) {
-            for source in sources {
-                scores.push((!source.is_empty()).then(|| {
-                    let mut row = vec![0.0; n_items];
-                    member.add_scores(source.history(), &mut row);
-                    row
-                }));
-            }
-        }
         let known = history.items.iter().map(|met| met.item.index());
         let known: Vec<usize> = known.filter(|&item| item < n_items).collect();
         let prices = known.iter().map(|&item| self.labels.log_prices[item]);
@@ -171,42 +205,63 @@ impl Snapshot {
             categories: shares(&self.labels.categories, &known),
             brands: shares(&self.labels.brands, &known),
             log_price: (n > 0.0).then(|| sum / n),
-            scores,
             model,
             history,
         }
     }
 
+    /// The rows that are no new items for a user, ascending: those excluded (ascending) and the items met.
+    pub(crate) fn not_new(&self, history: &UserHistory, excluded: &[u32]) -> Vec<u32> {
+        let mut out = excluded.to_vec();
+        out.extend(self.met(history).map(|item| item.0));
+        out.sort_unstable();
+        out.dedup();
+        out
+    }
+
+    fn met(&self, history: &UserHistory) -> impl Iterator<Item = ItemId> {
+        let n_items = self.n_items;
+        let met = history.items.iter().map(|met| met.item);
+        met.filter(move |item| item.index() < n_items)
+    }
+
+    /// How many new items of each member and source become candidates for a list of `k`.
+    pub(crate) fn n_by_member(&self, k: usize) -> usize {
+        self.settings.n_by_member.max(k)
+    }
+
     /// The candidates of a user without those excluded (ascending rows): the items met, the best new ones
     /// of each member and source, and best sellers. At least `k` unless fewer are left.
+    ///
+    /// O(history · neighbors) beside the model's best.
     pub(crate) fn candidates(
         &self,
         from: &Viewpoint<'_>,
         excluded: &[u32],
         k: usize,
     ) -> Candidates {
-        let n_items = self.n_items;
-        let met = from.history.items.iter().map(|met| met.item);
-        let met: Vec<ItemId> = met.filter(|item| item.index() < n_items).collect();
         let is_excluded = |item: &ItemId| excluded.binary_search(&item.0).is_ok();
-        let mut out: Vec<u32> = excluded.to_vec();
-        out.extend(met.iter().map(|item| item.0));
-        out.sort_unstable();
-        out.dedup();
+        let out = self.not_new(from.history, excluded);
         let mut found: Vec<(ItemId, u8)> = Vec::new();
-        let n_by_member = self.settings.n_by_member.max(k);
-        let behaviors = self.strengths.len();
-        let members = from.scores.iter().enumerate();
-        let members = members.map(|(n, row)| (row, 1 << (n / behaviors)));
-        for (row, source) in members.chain([(&from.model, BY_OTHERS)]) {
-            let best = row.iter().flat_map(|row| list(row, n_by_member, &out));
-            let best = best.filter(|ranked| ranked.score > 0.0);
-            found.extend(best.map(|ranked| (ranked.item, source)));
+        let mut scores = vec![0.0; self.n_items];
+        for (n, sources) in from.sources.iter().enumerate() {
+            for source in sources.iter().filter(|source| !source.is_empty()) {
+                let mut best = Best::new(self.n_by_member(k), &out);
+                self.members[n].add_scores(source.history(), &mut scores);
+                self.members[n].take_scores(source.history(), &mut scores, |item, score| {
+                    best.offer(item, score);
+                });
+                found.extend(best.into_items().map(|item| (item, 1 << n)));
+            }
         }
+        let by_model = from.model.iter();
+        let by_model = by_model.flat_map(|model| model.best(self.n_by_member(k), &out));
+        let by_model = by_model.filter(|ranked| ranked.score > 0.0);
+        found.extend(by_model.map(|ranked| (ranked.item, BY_OTHERS)));
         let popular = self.best_sellers.iter().copied();
         let popular = popular.filter(|item| out.binary_search(&item.0).is_err());
         let popular = popular.take(self.settings.n_best_sellers.max(k));
-        let met = met.iter().copied().filter(|item| !is_excluded(item));
+        let met = self.met(from.history).filter(|item| !is_excluded(item));
         found.extend(popular.chain(met).map(|item| (item, BY_OTHERS)));
         found.sort_unstable();
         found.dedup_by(|next, kept| {
@@ -223,26 +278,49 @@ impl Snapshot {
 
     /// The features of these items, ascending.
     pub(crate) fn with_features(&self, from: &Viewpoint<'_>, items: Vec<ItemId>) -> Candidates {
-        let mut rows = Vec::with_capacity(items.len() * self.features.len());
+        let width = self.features.len();
+        let n_of_items = self.places.iter().flatten().count();
+        let mut rows = Vec::with_capacity(items.len() * width);
         let mut met = Vec::with_capacity(items.len());
         for &item in &items {
             let place = from.history.find(item);
             met.push(place.is_some());
-            let features = self.features.iter().zip(&self.columns);
-            rows.extend(features.map(|(&feature, column)| {
-                let value = match column.get(item.index()) {
-                    Some(&value) => value,
-                    None => self.of_user(feature, from, item, place),
-                };
-                // A number that overflowed says nothing.
-                if value.is_finite() { value } else { 0.0 }
+            let of_item = &self.item_features[item.index() * n_of_items..];
+            let features = self.features.iter().zip(&self.places);
+            rows.extend(features.map(|(&feature, in_items)| match in_items {
+                Some(n) => of_item[*n],
+                None => self.of_user(feature, from, item, place),
             }));
         }
+        self.add_graph_features(from, &items, &mut rows);
+        // A number that overflowed says nothing.
+        rows.iter_mut()
+            .filter(|x| !x.is_finite())
+            .for_each(|x| *x = 0.0);
         Candidates {
             items,
             met,
             rows,
             sources: Vec::new(),
+        }
+    }
+
+    fn add_graph_features(&self, from: &Viewpoint<'_>, items: &[ItemId], rows: &mut [f32]) {
+        let width = self.features.len();
+        let mut scores = vec![0.0; self.n_items];
+        for (column, &feature) in self.features.iter().enumerate() {
+            let Feature::Graph { member, behavior } = feature else {
+                continue;
+            };
+            let source = &from.sources[member][behavior];
+            if source.is_empty() {
+                continue;
+            }
+            self.members[member].add_scores(source.history(), &mut scores);
+            for (row, item) in rows.chunks_exact_mut(width).zip(items) {
+                row[column] = scores[item.index()];
+            }
+            self.members[member].take_scores(source.history(), &mut scores, |_, _| ());
         }
     }
 
@@ -259,11 +337,9 @@ impl Snapshot {
         };
         let labels = &self.labels;
         match feature {
-            Feature::Graph { member, behavior } => {
-                let scores = &from.scores[member * self.strengths.len() + behavior];
-                scores.as_ref().map_or(0.0, |row| row[item.index()])
-            }
-            Feature::Model => from.model.as_ref().map_or(0.0, |row| row[item.index()]),
+            // Added for all items at once.
+            Feature::Graph { .. } => 0.0,
+            Feature::Model => from.model.as_ref().map_or(0.0, |model| model.of(item)),
             Feature::Category => share(labels.categories[item.index()], &from.categories),
             Feature::Brand => share(labels.brands[item.index()], &from.brands),
             Feature::Price => match (from.log_price, labels.log_prices[item.index()]) {

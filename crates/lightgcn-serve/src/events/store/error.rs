@@ -249,7 +249,7 @@ impl EventStoreError {
                 path: path.to_owned(),
             },
             redb::Error::RepairAborted => {
-                Self::damaged(path, "it was not closed, and is not repaired")
+                Self::damaged(path, "it was not closed properly and has not been repaired")
             }
             redb::Error::UpgradeRequired(version) => Self::NotAStore {
                 path: path.to_owned(),

@@ -97,7 +97,7 @@ impl ExportFormat {
             })
         };
         let missing = self.order.as_ref().and_then(missing);
-        let no_column = || missing.map(|n| format!("its columns lack the one of {}", COLUMNS[n]));
+        let no_column = || missing.map(|n| format!("its columns lack {}", COLUMNS[n]));
         self.issue.clone().or_else(no_column)
     }
 

@@ -29,11 +29,15 @@ const MAX_LISTS: u64 = 1_000_000;
 const REMOVED_PER_RECORD: usize = 2;
 
 impl EventStore {
-    /// Stores what was shown and done, in order, all or none.
+    /// Stores what was shown and done, in order, all or none. Returns what this adds to
+    /// [`EventStore::try_outcomes`].
     ///
     /// # Errors
     /// As [`EventStore::try_append`], except those about events and limits.
-    pub fn try_record(&self, records: &[ShownRecord]) -> Result<(), EventStoreError> {
+    pub fn try_record(
+        &self,
+        records: &[ShownRecord],
+    ) -> Result<Vec<(OutcomeKey, OutcomeCounts)>, EventStoreError> {
         let _writing = super::files::lock(&self.writing);
         self.change(|transaction| record(transaction, records, MAX_LISTS))
     }
@@ -72,21 +76,24 @@ impl EventStore {
     }
 }
 
-/// Adds records, and removes old lists beyond `limit`.
+/// Adds records, removes old lists beyond `limit`, and returns what changes in the counts.
 fn record(
     transaction: &WriteTransaction,
     records: &[ShownRecord],
     limit: u64,
-) -> Result<(), redb::Error> {
+) -> Result<Vec<Change>, redb::Error> {
     let mut latest = i64::MIN;
+    let mut all = Vec::new();
     for record in records {
-        match record {
+        let changes = match record {
             ShownRecord::Shown(shown) => {
                 latest = latest.max(shown.time);
-                show(transaction, shown)?;
+                show(transaction, shown)?
             }
             ShownRecord::Done(done) => note(transaction, done)?,
-        }
+        };
+        count(transaction, &changes)?;
+        all.extend(changes);
     }
     let oldest = latest.saturating_sub(KEPT_SECONDS);
     make_room(
@@ -94,50 +101,42 @@ fn record(
         limit,
         oldest,
         records.len() * REMOVED_PER_RECORD,
-    )
+    )?;
+    Ok(all)
 }
 
-fn show(transaction: &WriteTransaction, shown: &Impression) -> Result<(), redb::Error> {
+fn show(transaction: &WriteTransaction, shown: &Impression) -> Result<Vec<Change>, redb::Error> {
     let key = (shown.user.as_str(), shown.request_id.as_str());
     let list = KeptList::from(shown);
-    {
-        let mut lists = transaction.open_table(LISTS)?;
-        if lists.get(key)?.is_some() {
-            return Ok(());
-        }
-        lists.insert(key, encode(&list)?.as_slice())?;
-        let mut meta = transaction.open_table(META)?;
-        let next = number(&meta, NEXT_LIST)?;
-        transaction.open_table(LIST_ORDER)?.insert(next, key)?;
-        meta.insert(NEXT_LIST, next + 1)?;
+    let mut lists = transaction.open_table(LISTS)?;
+    if lists.get(key)?.is_some() {
+        return Ok(Vec::new());
     }
-    let changes = list.shown();
-    count(transaction, &list, changes)
+    lists.insert(key, encode(&list)?.as_slice())?;
+    let mut meta = transaction.open_table(META)?;
+    let next = number(&meta, NEXT_LIST)?;
+    transaction.open_table(LIST_ORDER)?.insert(next, key)?;
+    meta.insert(NEXT_LIST, next + 1)?;
+    Ok(list.shown())
 }
 
-fn note(transaction: &WriteTransaction, done: &Outcome) -> Result<(), redb::Error> {
+fn note(transaction: &WriteTransaction, done: &Outcome) -> Result<Vec<Change>, redb::Error> {
     let key = (done.user.as_str(), done.request_id.as_str());
     let mut lists = transaction.open_table(LISTS)?;
     let kept = lists.get(key)?.map(|bytes| decode(bytes.value()));
     let Some(mut list) = kept.transpose()? else {
-        return Ok(());
+        return Ok(Vec::new());
     };
     let changes = list.note(&done.item, done.is_target);
     if !changes.is_empty() {
         lists.insert(key, encode(&list)?.as_slice())?;
     }
-    drop(lists);
-    count(transaction, &list, changes)
+    Ok(changes)
 }
 
-fn count(
-    transaction: &WriteTransaction,
-    list: &KeptList,
-    changes: Vec<Change>,
-) -> Result<(), redb::Error> {
+fn count(transaction: &WriteTransaction, changes: &[Change]) -> Result<(), redb::Error> {
     let mut outcomes = transaction.open_table(OUTCOMES)?;
-    for (source, change) in changes {
-        let key = list.key(source);
+    for (key, change) in changes {
         let key = (key.day, &*key.arm, &*key.model, &*key.source);
         let (shown, clicked, converted) = outcomes.get(key)?.map_or((0, 0, 0), |n| n.value());
         let sum = (
@@ -214,6 +213,7 @@ mod tests {
     use super::*;
     use crate::EventStoreConfig;
     use crate::events::outcomes::tests::{COUNTED, done, plain, records, shown};
+    use std::collections::BTreeMap;
 
     fn open(folder: &tempfile::TempDir) -> EventStore {
         EventStore::open(
@@ -228,13 +228,18 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = open(&folder);
         assert!(store.try_outcomes().unwrap().is_empty());
+        let mut sums: BTreeMap<OutcomeKey, OutcomeCounts> = BTreeMap::new();
         for record in records() {
-            store.try_record(&[record]).unwrap();
+            for (key, change) in store.try_record(&[record]).unwrap() {
+                sums.entry(key).or_default().add(change);
+            }
         }
         assert_eq!(plain(&store.try_outcomes().unwrap()), COUNTED);
+        assert_eq!(plain(&sums.into_iter().collect::<Vec<_>>()), COUNTED);
         drop(store);
         let store = open(&folder);
-        store.try_record(&records()).unwrap();
+        // The same again changes nothing.
+        assert_eq!(store.try_record(&records()).unwrap(), []);
         assert_eq!(plain(&store.try_outcomes().unwrap()), COUNTED);
         // Nothing of a user is left, and the counts stay.
         store.try_forget("ann").unwrap();

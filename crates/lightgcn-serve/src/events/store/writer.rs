@@ -366,7 +366,10 @@ impl EventSink for EventStore {
         }
     }
 
-    fn record(&self, records: &[ShownRecord]) -> Result<(), EventError> {
+    fn record(
+        &self,
+        records: &[ShownRecord],
+    ) -> Result<Vec<(OutcomeKey, OutcomeCounts)>, EventError> {
         self.try_record(records).map_err(EventError::from)
     }
 

@@ -27,7 +27,7 @@ fn parts(bytes: &[u8]) -> (String, Vec<u8>) {
 }
 
 /// Loads the artifact with one file replaced, and checks that it is refused by an error that names it.
-fn refused(attack: &str, name: &str, bytes: &[u8]) -> String {
+fn refused(attack: &str, name: &str, bytes: &[u8]) {
     let error = error_with(name, bytes);
     let named = matches!(
         error,
@@ -38,7 +38,6 @@ fn refused(attack: &str, name: &str, bytes: &[u8]) -> String {
         named && message.contains(name),
         "{attack} in {name}: {message}"
     );
-    message
 }
 
 /// Every attack on the entry of one tensor, as the entry's new text.
@@ -238,8 +237,7 @@ fn every_attack_on_a_header_is_an_error() {
             bytes.len() as u64,
         ] {
             long[..8].copy_from_slice(&length.to_le_bytes());
-            let message = refused("a header length", name, &long);
-            assert!(message.contains("header claims"), "{message}");
+            refused("a header length", name, &long);
         }
     }
 }
