@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Checks the deployment, as well as this machine allows: the unit with systemd, the container file with a builder or linter
-# if there is one, and a release binary by running it as an unprivileged user in an empty folder.
+# if there is one, a release binary by running it as an unprivileged user in an empty folder, the chart (check-chart.sh),
+# and replicas behind a proxy (check-replicas.sh).
 # Usage: bash deploy/check.sh [BINARY]      (default: target/release/lightgcn, built if missing)
 # Exit code 0 if every check that could run passed, 1 otherwise.
 set -euo pipefail
@@ -24,6 +25,8 @@ pass "binary: $(stat -c %s "$binary") bytes; with gzip $(gzip -c "$binary" | wc 
 
 work="$(mktemp -d)"
 server=""
+# Called by trap.
+# shellcheck disable=SC2329
 cleanup() {
   if [ -n "$server" ]; then kill "$server" 2>/dev/null || true; fi
   rm -rf "$work"
@@ -140,4 +143,8 @@ if start; then
 else
   fail "the service does not start: $(cat "$work/err")"
 fi
+
+# The chart, and replicas behind HAProxy; both print their own lines.
+bash deploy/check-chart.sh "$binary" || failed=1
+bash deploy/check-replicas.sh "$binary" || failed=1
 exit "$failed"
