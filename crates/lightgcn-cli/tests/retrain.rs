@@ -283,7 +283,7 @@ fn late_rows_are_counted_and_learned() {
     // Twice the same row is one event.
     work.write(
         "late.csv",
-        &format!("{head}\n{line}\n{line}\n{}\n", row.join(",")),
+        format!("{head}\n{line}\n{line}\n{}\n", row.join(",")),
     );
     let logs = ["late.csv", "old.csv", "new.csv"];
     let told = prepare(&logs, "after");
