@@ -107,7 +107,7 @@ impl RollingRow {
     }
 }
 
-/// The outcome of a rolling evaluation. Its [`Display`](fmt::Display) is a table.
+/// The outcome of a rolling evaluation. Its [`Display`](std::fmt::Display) is a table.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Rolling {
     /// The windows, from the earliest.
