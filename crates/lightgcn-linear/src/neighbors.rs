@@ -105,6 +105,11 @@ impl Neighbors {
         self.matrix.entries(item)
     }
 
+    /// The length of the list of one item.
+    pub(crate) fn n_of(&self, item: usize) -> usize {
+        self.matrix.row(item).0.len()
+    }
+
     /// The list of one item, by name.
     pub(crate) fn named(&self, item: ItemId) -> impl Iterator<Item = (ItemId, f32)> {
         self.of(item.index()).map(|(j, w)| (ItemId(j as u32), w))

@@ -74,6 +74,18 @@ impl ItemToItem {
         }
     }
 
+    /// How many weights [`add_scores`](Self::add_scores) reads. O(history).
+    ///
+    /// # Panics
+    /// If an item is out of range.
+    #[must_use]
+    pub fn n_weights(&self, history: History<'_>) -> usize {
+        let lists = history
+            .iter()
+            .map(|(item, _)| self.neighbors.n_of(item.index()));
+        lists.sum()
+    }
+
     /// Passes each score that [`add_scores`](Self::add_scores) added to zeros, unless it is 0, and leaves zeros
     /// behind: O(history · length of a list), however many items there are.
     ///
@@ -144,6 +156,7 @@ mod tests {
         assert_eq!(model.contributions(history, ItemId(2)), [-0.5, 0.0]);
         assert_eq!(model.weight(ItemId(0), ItemId(1)), 0.5);
         assert_eq!(model.row(ItemId(2)).next(), Some((ItemId(0), 2.0)));
+        assert_eq!(model.n_weights(history), 3);
         let mut scores = [0.0; 3];
         model.add_scores(history, &mut scores);
         let mut taken = Vec::new();

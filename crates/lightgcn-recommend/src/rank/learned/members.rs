@@ -189,10 +189,13 @@ impl Source {
     }
 }
 
+/// Of an item in a source, in which the latest has at least 1 / √items.
+const LEAST_WEIGHT: f32 = 1e-6;
+
 /// A history as one source per behavior: each item belongs to its strongest behavior and weighs
 /// 2^(−age / half-life) by the latest such act; each source is scaled to length 1. Ages count from
 /// the source's latest item, which does not change the scaled weights but keeps the root of their
-/// squares from rounding to 0. Items from `n_items` on are ignored.
+/// squares from rounding to 0. Items that weigh less than a millionth, and those from `n_items` on, are ignored.
 pub(crate) fn sources(
     history: &UserHistory,
     strengths: &[usize],
@@ -227,14 +230,12 @@ fn source(aged: &[(ItemId, f64)], half_life: f64) -> Source {
         .map(|met| weight(met).powi(2))
         .sum::<f64>()
         .sqrt();
-    Source {
-        items: aged.iter().map(|(item, _)| *item).collect(),
-        // Old acts may round to 0.
-        weights: aged
-            .iter()
-            .map(|met| ((weight(met) / norm) as f32).max(1e-6))
-            .collect(),
-    }
+    // Acts so old that they change nothing would only cost time.
+    let weighted = aged.iter().map(|met| (met.0, (weight(met) / norm) as f32));
+    let (items, weights) = weighted
+        .filter(|(_, weight)| *weight >= LEAST_WEIGHT)
+        .unzip();
+    Source { items, weights }
 }
 
 #[cfg(test)]

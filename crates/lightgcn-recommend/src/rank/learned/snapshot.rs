@@ -112,8 +112,14 @@ pub(crate) struct Viewpoint<'h> {
     brands: HashMap<u32, f32>,
     /// The mean of the logs of the prices met.
     log_price: Option<f64>,
+    /// The scores of all items by member and behavior, where the source is long; the others are cheaper to score
+    /// again than to keep.
+    rows: Vec<Vec<Option<Vec<f32>>>>,
     model: Option<ModelScores<'h>>,
 }
+
+/// A source is long if its scores are sums of more than one weight for so many items.
+const ITEMS_A_WEIGHT: usize = 8;
 
 /// The scores of a trained model for one user.
 pub(crate) enum ModelScores<'h> {
@@ -194,6 +200,18 @@ impl Snapshot {
             sources(history, &self.strengths, half_life, n_items)
         };
         let sources: Vec<Vec<Source>> = self.kinds.iter().map(of_member).collect();
+        let rows = self.members.iter().zip(&sources).map(|(member, sources)| {
+            let row = |source: &Source| {
+                let is_long = member.n_weights(source.history()) > n_items / ITEMS_A_WEIGHT;
+                is_long.then(|| {
+                    let mut row = vec![0.0; n_items];
+                    member.add_scores(source.history(), &mut row);
+                    row
+                })
+            };
+            sources.iter().map(row).collect()
+        });
+        let rows = rows.collect();
         let known = history.items.iter().map(|met| met.item.index());
         let known: Vec<usize> = known.filter(|&item| item < n_items).collect();
         let prices = known.iter().map(|&item| self.labels.log_prices[item]);
@@ -205,6 +223,7 @@ impl Snapshot {
             categories: shares(&self.labels.categories, &known),
             brands: shares(&self.labels.brands, &known),
             log_price: (n > 0.0).then(|| sum / n),
+            rows,
             model,
             history,
         }
@@ -244,8 +263,14 @@ impl Snapshot {
         let out = self.not_new(from.history, excluded);
         let mut found: Vec<(ItemId, u8)> = Vec::new();
         let mut scores = vec![0.0; self.n_items];
-        for (n, sources) in from.sources.iter().enumerate() {
-            for source in sources.iter().filter(|source| !source.is_empty()) {
+        for (n, (sources, rows)) in from.sources.iter().zip(&from.rows).enumerate() {
+            for (source, row) in sources.iter().zip(rows) {
+                if let Some(row) = row {
+                    let best = list(row, self.n_by_member(k), &out).into_iter();
+                    let best = best.filter(|ranked| ranked.score > 0.0);
+                    found.extend(best.map(|ranked| (ranked.item, 1 << n)));
+                    continue;
+                }
                 let mut best = Best::new(self.n_by_member(k), &out);
                 self.members[n].add_scores(source.history(), &mut scores);
                 self.members[n].take_scores(source.history(), &mut scores, |item, score| {
@@ -313,14 +338,18 @@ impl Snapshot {
                 continue;
             };
             let source = &from.sources[member][behavior];
-            if source.is_empty() {
-                continue;
+            let mut write = |scores: &[f32]| {
+                for (row, item) in rows.chunks_exact_mut(width).zip(items) {
+                    row[column] = scores[item.index()];
+                }
+            };
+            if let Some(row) = &from.rows[member][behavior] {
+                write(row);
+            } else if !source.is_empty() {
+                self.members[member].add_scores(source.history(), &mut scores);
+                write(&scores);
+                self.members[member].take_scores(source.history(), &mut scores, |_, _| ());
             }
-            self.members[member].add_scores(source.history(), &mut scores);
-            for (row, item) in rows.chunks_exact_mut(width).zip(items) {
-                row[column] = scores[item.index()];
-            }
-            self.members[member].take_scores(source.history(), &mut scores, |_, _| ());
         }
     }
 
