@@ -9,6 +9,7 @@ use crate::answer::profile::Profile;
 use crate::cold_start::cold_items::history;
 use crate::cold_start::content::has_attributes;
 use crate::cold_start::fold_in::Query;
+use crate::rank::merged;
 use crate::rank::revenue::usable_prices;
 use crate::shop::Shop;
 use crate::{
@@ -16,7 +17,7 @@ use crate::{
     RecommendRequest, Rule, Source, UnknownNames,
 };
 use lightgcn_core::{ItemId, UserId};
-use ranking::{Few, merged};
+use ranking::Few;
 use rayon::prelude::*;
 use std::borrow::Cow;
 use std::sync::OnceLock;

@@ -31,6 +31,7 @@ pub use linear::LinearRanker;
 pub use new_items::NewItemsRanker;
 pub use popularity::PopularityRanker;
 pub use random::RandomRanker;
+pub(crate) use ranker::merged;
 pub use ranker::{Exclusions, Ranked, Ranker};
 pub use revenue::RevenueScorer;
 pub use scorer::{ScoreParts, Scorer};

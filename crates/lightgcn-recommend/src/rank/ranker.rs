@@ -72,6 +72,24 @@ pub trait Ranker: Sync {
     fn top_k(&self, users: &[UserId], k: usize, excluded: &Exclusions) -> Vec<Vec<Ranked>>;
 }
 
+/// The union of two ascending lists of rows.
+pub(crate) fn merged(a: &[u32], b: &[u32]) -> Vec<u32> {
+    if b.is_empty() {
+        return a.to_vec();
+    }
+    let mut out = Vec::with_capacity(a.len() + b.len());
+    let mut rest = b;
+    for &x in a {
+        let before = rest.partition_point(|&y| y < x);
+        out.extend_from_slice(&rest[..before]);
+        rest = &rest[before..];
+        out.push(x);
+    }
+    out.extend_from_slice(rest);
+    out.dedup();
+    out
+}
+
 /// For each user, the items to leave out, ascending.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Exclusions(Option<Rows<u32>>);

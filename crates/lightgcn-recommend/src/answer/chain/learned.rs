@@ -1,12 +1,12 @@
 //! Lists by the learned ranking.
 
-use super::ranking::merged;
 use super::{Chain, Job, Plan};
 use crate::Ranked;
 use crate::answer::items::Origin;
 use crate::cold_start::fold_in::Query;
 use crate::rank::diversity::pool_size;
 use crate::rank::learned::{ModelScores, RankingView, UserHistory};
+use crate::rank::merged;
 use crate::rank::revenue::add_revenue;
 use crate::rank::scorer::list;
 use lightgcn_core::ItemId;
@@ -18,6 +18,8 @@ pub(super) struct Learning {
     history: UserHistory,
     /// Trained rows that are not listed, ascending.
     excluded: Vec<u32>,
+    /// Those and the items met; empty if every item is scored.
+    not_new: Vec<u32>,
     /// The model's best new items; empty if the ranking does not need the model.
     best: Vec<Ranked>,
 }
@@ -35,27 +37,32 @@ impl Chain<'_> {
         let prepared = asking.par_iter().map(|(_, job, _)| {
             let mut excluded = merged(&plan.blocked, &job.hidden);
             excluded.truncate(excluded.partition_point(|&row| (row as usize) < n_trained));
+            let history = shop.learned_history(view, job.user, job.request.events);
+            // With prices every item is scored.
+            let not_new = match plan.prices {
+                Some(_) => Vec::new(),
+                None => view.snapshot.not_new(&history, &excluded),
+            };
             Learning {
-                history: shop.learned_history(view, job.user, job.request.events),
+                history,
                 excluded,
+                not_new,
                 best: Vec::new(),
             }
         });
         let mut prepared: Vec<Learning> = prepared.collect();
-        // With prices every item is scored.
         if !view.needs_model() || plan.prices.is_some() {
             return prepared;
         }
-        let out = prepared.par_iter();
-        let out = out.map(|one| view.snapshot.not_new(&one.history, &one.excluded));
-        let out: Vec<Vec<u32>> = out.collect();
         let queries = asking.iter().flat_map(|(_, _, query)| &query.vector);
         let queries: Vec<f32> = queries.copied().collect();
         let (table, dimension) = (shop.trained_table(), shop.items.dimension);
         let n = view
             .snapshot
             .n_by_member(pool_size(plan.options.k, plan.options.diversity));
-        let best = top_k(&queries, table, dimension, n, |query| &out[query]);
+        let best = top_k(&queries, table, dimension, n, |query| {
+            &prepared[query].not_new
+        });
         for (one, best) in prepared.iter_mut().zip(best) {
             let best = best.into_iter().map(|scored| Ranked {
                 item: ItemId(scored.item),
@@ -78,6 +85,7 @@ impl Chain<'_> {
         let Learning {
             history,
             excluded,
+            not_new,
             best,
         } = learning;
         let options = job.plan.options;
@@ -96,7 +104,7 @@ impl Chain<'_> {
                 add_revenue(&mut row, &prices[..n_trained], options.revenue);
                 list(&row, size, &excluded)
             }
-            None => view.list(&from, size, &excluded),
+            None => view.list(&from, size, &excluded, &not_new),
         };
         let is_cold = |item: ItemId| shop.items.origins[item.index()] != Origin::Trained;
         for (place, cold) in by_model.iter().enumerate().filter(|(_, r)| is_cold(r.item)) {

@@ -4,6 +4,7 @@ use super::{Chain, Job, Plan};
 use crate::cold_start::fold_in::Query;
 use crate::rank::diversity::pool_size;
 use crate::rank::learned::RankingView;
+use crate::rank::merged;
 use crate::rank::revenue::add_revenue;
 use crate::rank::scorer::list;
 use crate::{Ranked, Source};
@@ -111,8 +112,8 @@ impl Chain<'_> {
             true => self.ranked_by_embeddings(plan, asking),
             false => vec![Vec::new(); asking.len()],
         };
-        let members = self.by_learning(view, plan, asking);
-        let ranked = members.into_par_iter().zip(asking).zip(by_model);
+        let inputs = self.by_learning(view, plan, asking);
+        let ranked = inputs.into_par_iter().zip(asking).zip(by_model);
         let ranked = ranked.map(|((learning, (_, job, query)), by_model)| {
             self.ranked_by_learning(view, (job, query), learning, &by_model)
         });
@@ -195,24 +196,6 @@ impl Chain<'_> {
         let size = pool_size(options.k, options.diversity);
         list(&row, size, &merged(&plan.blocked, &job.hidden))
     }
-}
-
-/// The union of two ascending lists.
-pub(super) fn merged(a: &[u32], b: &[u32]) -> Vec<u32> {
-    if b.is_empty() {
-        return a.to_vec();
-    }
-    let mut out = Vec::with_capacity(a.len() + b.len());
-    let mut rest = b;
-    for &x in a {
-        let before = rest.partition_point(|&y| y < x);
-        out.extend_from_slice(&rest[..before]);
-        rest = &rest[before..];
-        out.push(x);
-    }
-    out.extend_from_slice(rest);
-    out.dedup();
-    out
 }
 
 #[cfg(test)]

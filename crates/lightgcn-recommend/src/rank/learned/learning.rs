@@ -245,10 +245,12 @@ impl<'a> Fitter<'a> {
                 ModelScores::Row(scores)
             });
             let from = snapshot.viewpoint(&history, scores);
+            let bought = bought.of(user);
+            let not_new = snapshot.not_new(&history, bought);
             LearningUser {
                 user,
                 with_model: model.is_some(),
-                candidates: snapshot.candidates(&from, bought.of(user), self.config.k),
+                candidates: snapshot.candidates(&from, self.config.k, bought, &not_new),
                 targets: truth.items_of(user).to_vec(),
             }
         };

@@ -64,9 +64,16 @@ impl RankingView {
         features.any(|weighted| weighted.feature == Feature::Model)
     }
 
-    /// The `k` best items for a user, without those excluded (ascending rows).
-    pub(crate) fn list(&self, from: &Viewpoint<'_>, k: usize, excluded: &[u32]) -> Vec<Ranked> {
-        let candidates = self.snapshot.candidates(from, excluded, k);
+    /// The `k` best items for a user, without those excluded (ascending rows); `not_new` are those of
+    /// [`Snapshot::not_new`].
+    pub(crate) fn list(
+        &self,
+        from: &Viewpoint<'_>,
+        k: usize,
+        excluded: &[u32],
+        not_new: &[u32],
+    ) -> Vec<Ranked> {
+        let candidates = self.snapshot.candidates(from, k, excluded, not_new);
         let scores = self.scores(&candidates);
         let best = select_top_k(&scores, k, &[]).into_iter();
         best.map(|scored| Ranked {
@@ -222,8 +229,13 @@ impl Ranker for LearnedRanker<'_> {
     }
 
     fn top_k(&self, users: &[UserId], k: usize, excluded: &Exclusions) -> Vec<Vec<Ranked>> {
-        let list =
-            |&user: &UserId| self.for_user(user, |from| self.view.list(from, k, excluded.of(user)));
+        let list = |&user: &UserId| {
+            let excluded = excluded.of(user);
+            self.for_user(user, |from| {
+                let not_new = self.view.snapshot.not_new(from.history, excluded);
+                self.view.list(from, k, excluded, &not_new)
+            })
+        };
         users.par_iter().map(list).collect()
     }
 }

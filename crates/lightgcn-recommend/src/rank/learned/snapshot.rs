@@ -7,6 +7,7 @@ use super::items::ItemStatistics;
 use super::members::{MemberKind, Source, sources};
 use super::ties::tie_key;
 use crate::Ranked;
+use crate::rank::ranker::merged;
 use crate::rank::scorer::list;
 use lightgcn_core::{Catalogue, Interactions, ItemId, LabelColumn};
 use lightgcn_linear::ItemToItem;
@@ -231,11 +232,8 @@ impl Snapshot {
 
     /// The rows that are no new items for a user, ascending: those excluded (ascending) and the items met.
     pub(crate) fn not_new(&self, history: &UserHistory, excluded: &[u32]) -> Vec<u32> {
-        let mut out = excluded.to_vec();
-        out.extend(self.met(history).map(|item| item.0));
-        out.sort_unstable();
-        out.dedup();
-        out
+        let met: Vec<u32> = self.met(history).map(|item| item.0).collect();
+        merged(excluded, &met)
     }
 
     fn met(&self, history: &UserHistory) -> impl Iterator<Item = ItemId> {
@@ -250,28 +248,29 @@ impl Snapshot {
     }
 
     /// The candidates of a user without those excluded (ascending rows): the items met, the best new ones
-    /// of each member and source, and best sellers. At least `k` unless fewer are left.
+    /// of each member and source, and best sellers. At least `k` unless fewer are left. `not_new` are the
+    /// rows of [`not_new`](Self::not_new).
     ///
     /// O(history · neighbors) beside the model's best.
     pub(crate) fn candidates(
         &self,
         from: &Viewpoint<'_>,
-        excluded: &[u32],
         k: usize,
+        excluded: &[u32],
+        not_new: &[u32],
     ) -> Candidates {
         let is_excluded = |item: &ItemId| excluded.binary_search(&item.0).is_ok();
-        let out = self.not_new(from.history, excluded);
         let mut found: Vec<(ItemId, u8)> = Vec::new();
         let mut scores = vec![0.0; self.n_items];
         for (n, (sources, rows)) in from.sources.iter().zip(&from.rows).enumerate() {
             for (source, row) in sources.iter().zip(rows) {
                 if let Some(row) = row {
-                    let best = list(row, self.n_by_member(k), &out).into_iter();
+                    let best = list(row, self.n_by_member(k), not_new).into_iter();
                     let best = best.filter(|ranked| ranked.score > 0.0);
                     found.extend(best.map(|ranked| (ranked.item, 1 << n)));
                     continue;
                 }
-                let mut best = Best::new(self.n_by_member(k), &out);
+                let mut best = Best::new(self.n_by_member(k), not_new);
                 self.members[n].add_scores(source.history(), &mut scores);
                 self.members[n].take_scores(source.history(), &mut scores, |item, score| {
                     best.offer(item, score);
@@ -280,11 +279,11 @@ impl Snapshot {
             }
         }
         let by_model = from.model.iter();
-        let by_model = by_model.flat_map(|model| model.best(self.n_by_member(k), &out));
+        let by_model = by_model.flat_map(|model| model.best(self.n_by_member(k), not_new));
         let by_model = by_model.filter(|ranked| ranked.score > 0.0);
         found.extend(by_model.map(|ranked| (ranked.item, BY_OTHERS)));
         let popular = self.best_sellers.iter().copied();
-        let popular = popular.filter(|item| out.binary_search(&item.0).is_err());
+        let popular = popular.filter(|item| not_new.binary_search(&item.0).is_err());
         let popular = popular.take(self.settings.n_best_sellers.max(k));
         let met = self.met(from.history).filter(|item| !is_excluded(item));
         found.extend(popular.chain(met).map(|item| (item, BY_OTHERS)));
@@ -297,12 +296,22 @@ impl Snapshot {
         let (items, sources) = found.into_iter().unzip();
         Candidates {
             sources,
-            ..self.with_features(from, items)
+            ..self.features_of(from, items, &mut scores)
         }
     }
 
     /// The features of these items, ascending.
     pub(crate) fn with_features(&self, from: &Viewpoint<'_>, items: Vec<ItemId>) -> Candidates {
+        self.features_of(from, items, &mut vec![0.0; self.n_items])
+    }
+
+    /// `scores` are zeros for all items, before and after.
+    fn features_of(
+        &self,
+        from: &Viewpoint<'_>,
+        items: Vec<ItemId>,
+        scores: &mut [f32],
+    ) -> Candidates {
         let width = self.features.len();
         let n_of_items = self.places.iter().flatten().count();
         let mut rows = Vec::with_capacity(items.len() * width);
@@ -317,7 +326,7 @@ impl Snapshot {
                 None => self.of_user(feature, from, item, place),
             }));
         }
-        self.add_graph_features(from, &items, &mut rows);
+        self.add_graph_features(from, &items, &mut rows, scores);
         // A number that overflowed says nothing.
         rows.iter_mut()
             .filter(|x| !x.is_finite())
@@ -330,9 +339,14 @@ impl Snapshot {
         }
     }
 
-    fn add_graph_features(&self, from: &Viewpoint<'_>, items: &[ItemId], rows: &mut [f32]) {
+    fn add_graph_features(
+        &self,
+        from: &Viewpoint<'_>,
+        items: &[ItemId],
+        rows: &mut [f32],
+        scores: &mut [f32],
+    ) {
         let width = self.features.len();
-        let mut scores = vec![0.0; self.n_items];
         for (column, &feature) in self.features.iter().enumerate() {
             let Feature::Graph { member, behavior } = feature else {
                 continue;
@@ -346,9 +360,9 @@ impl Snapshot {
             if let Some(row) = &from.rows[member][behavior] {
                 write(row);
             } else if !source.is_empty() {
-                self.members[member].add_scores(source.history(), &mut scores);
-                write(&scores);
-                self.members[member].take_scores(source.history(), &mut scores, |_, _| ());
+                self.members[member].add_scores(source.history(), scores);
+                write(scores);
+                self.members[member].take_scores(source.history(), scores, |_, _| ());
             }
         }
     }
