@@ -84,21 +84,14 @@ impl Limits {
     }
 }
 
-/// The largest count of an event that a recommender accepts.
-const MAX_COUNT: f64 = 1e6;
-
-/// Whether an event may represent that many: a recommender would reject any other, and with it every
-/// request for its user.
-pub(crate) fn is_count(count: f64) -> bool {
-    count > 0.0 && count <= MAX_COUNT
-}
-
-/// Checks the number of events that a posted event represents.
+/// Checks the number of events that a posted event represents: a recommender would reject any other,
+/// and with it every request for its user.
 pub(crate) fn check_count(count: f64) -> Result<(), ApiError> {
-    if is_count(count) {
+    if ContextEvent::is_count(count) {
         return Ok(());
     }
-    let message = format!("the count is {count:?}; use a positive number of at most {MAX_COUNT}");
+    let most = ContextEvent::MAX_COUNT;
+    let message = format!("the count is {count:?}; use a positive number of at most {most}");
     Err(ApiError::bad("bad_event", message))
 }
 

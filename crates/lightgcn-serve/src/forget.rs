@@ -4,10 +4,8 @@ use crate::error::ServeError;
 use crate::events::{EventStore, EventStoreConfig, EventStoreError};
 use lightgcn_core::Dataset;
 use lightgcn_recommend::propagate_anew;
-use lightgcn_store::{Artifact, DatasetFolder, StoreError, kept_models};
+use lightgcn_store::{Artifact, DatasetFolder, StoreError, beside, kept_models, remove_folder};
 use serde::{Deserialize, Serialize};
-use std::ffi::OsString;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// The suffix of a dataset's name for the one with the whole log.
@@ -69,7 +67,7 @@ pub fn forget(user: &str, options: &ForgetOptions) -> Result<ForgetReport, Serve
         report.events = forget_events(user, path)?;
     }
     for path in &options.datasets {
-        let whole = with_suffix(path, WHOLE);
+        let whole = beside(path, WHOLE);
         for path in [Some(path), Some(&whole).filter(|path| path.exists())] {
             if let Some(path) = path
                 && forget_in_dataset(user, path)?
@@ -80,10 +78,7 @@ pub fn forget(user: &str, options: &ForgetOptions) -> Result<ForgetReport, Serve
     }
     for path in &options.models {
         // Left over if a retraining was killed.
-        remove(
-            &with_suffix(path, WORK),
-            "delete the folder of a retraining",
-        )?;
+        remove(&beside(path, WORK), "delete the folder of a retraining")?;
         for kept in kept_models(path)? {
             forget_in_model(user, &kept.path, &mut report)?;
         }
@@ -128,7 +123,7 @@ fn forget_in_model(user: &str, path: &Path, report: &mut ForgetReport) -> Result
     // Before the model, so that no checkpoint is left if this fails and the call is repeated.
     for run in RUNS {
         for checkpoint in CHECKPOINTS {
-            let checkpoint = with_suffix(path, run).join(checkpoint);
+            let checkpoint = beside(path, run).join(checkpoint);
             if remove(&checkpoint, "delete a checkpoint")? {
                 report.checkpoints.push(checkpoint);
             }
@@ -143,18 +138,6 @@ fn forget_in_model(user: &str, path: &Path, report: &mut ForgetReport) -> Result
     Ok(())
 }
 
-/// Removes a folder; false if there is none.
 fn remove(folder: &Path, what: &'static str) -> Result<bool, ServeError> {
-    match std::fs::remove_dir_all(folder) {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-        Err(source) => Err(ServeError::System { what, source }),
-    }
-}
-
-fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
-    // Without a trailing slash.
-    let mut name = OsString::from(path.components().as_path());
-    name.push(suffix);
-    PathBuf::from(name)
+    remove_folder(folder).map_err(|source| ServeError::System { what, source })
 }

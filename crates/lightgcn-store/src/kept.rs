@@ -1,10 +1,9 @@
 //! Earlier versions of a model, kept next to it to go back to.
 
 use crate::atomic::{exchange, flush_folder, free_name};
-use crate::files::{list, parent_of};
+use crate::files::{beside, list, parent_of, remove_folder};
 use crate::kind::Kind;
 use crate::{Artifact, StoreError, write_folder_atomically};
-use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -31,18 +30,13 @@ impl KeptModel {
     /// Where its run is kept, if it had one.
     #[must_use]
     pub fn run(&self) -> PathBuf {
-        with_ending(&self.path, RUN)
+        beside(&self.path, RUN)
     }
 
     /// Removes it and its run.
     fn remove(&self) -> Result<(), StoreError> {
         for path in [self.run(), self.path.clone()] {
-            match fs::remove_dir_all(&path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    return Err(StoreError::io("remove", &path, error));
-                }
-                _ => {}
-            }
+            remove_folder(&path).map_err(|error| StoreError::io("remove", &path, error))?;
         }
         Ok(())
     }
@@ -53,7 +47,7 @@ impl KeptModel {
 /// # Errors
 /// [`StoreError::Io`] if their folder cannot be read.
 pub fn kept_models(model: &Path) -> Result<Vec<KeptModel>, StoreError> {
-    let folder = with_ending(model, KEPT);
+    let folder = beside(model, KEPT);
     let entries = match list(&folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -63,7 +57,7 @@ pub fn kept_models(model: &Path) -> Result<Vec<KeptModel>, StoreError> {
         let path = folder.join(name);
         Some(KeptModel {
             number: name.parse().ok()?,
-            version: version_of(&path).ok()?,
+            version: version_at(&path).ok()?,
             path,
         })
     });
@@ -83,12 +77,12 @@ pub fn keep_model(model: &Path, keep: usize) -> Result<Option<KeptModel>, StoreE
     if keep == 0 || fs::symlink_metadata(model).is_err() {
         return Ok(None);
     }
-    let version = version_of(model)?;
+    let version = version_at(model)?;
     let before = kept_models(model)?;
     let number = before.first().map_or(1, |latest| latest.number + 1);
     let kept = KeptModel {
         number,
-        path: with_ending(model, KEPT).join(format!("{number:06}")),
+        path: beside(model, KEPT).join(format!("{number:06}")),
         version,
     };
     write_folder_atomically(&kept.path, Kind::ARTIFACT.format, |folder| {
@@ -119,7 +113,7 @@ pub fn keep_model(model: &Path, keep: usize) -> Result<Option<KeptModel>, StoreE
 /// [`StoreError::NotKept`] if no such version is kept, and those of [`Artifact::load`] if it is
 /// damaged; then nothing changes.
 pub fn roll_back(model: &Path, version: Option<&str>) -> Result<KeptModel, StoreError> {
-    let current = version_of(model)?;
+    let current = version_at(model)?;
     let kept = kept_models(model)?;
     let is_wanted = |kept: &&KeptModel| match version {
         Some(version) => kept.version.starts_with(version),
@@ -134,7 +128,7 @@ pub fn roll_back(model: &Path, version: Option<&str>) -> Result<KeptModel, Store
     };
     Artifact::load(&wanted.path)?;
     swap(&wanted.path, model)?;
-    swap(&wanted.run(), &with_ending(model, RUN))?;
+    swap(&wanted.run(), &beside(model, RUN))?;
     Ok(KeptModel {
         path: model.to_owned(),
         ..wanted.clone()
@@ -162,16 +156,14 @@ fn swap(one: &Path, other: &Path) -> Result<(), StoreError> {
     flush_folder(parent_of(other))
 }
 
-/// The first digits of an artifact's SHA-256.
-fn version_of(model: &Path) -> Result<String, StoreError> {
-    Ok(Artifact::identity_at(model)?.chars().take(DIGITS).collect())
+/// The version that a model is shown by: the first 16 digits of its identity.
+#[must_use]
+pub fn version_of(identity: &str) -> String {
+    identity.chars().take(DIGITS).collect()
 }
 
-/// `path` with `ending` appended to its name, ignoring trailing slashes.
-fn with_ending(path: &Path, ending: &str) -> PathBuf {
-    let mut name = OsString::from(path.components().as_path());
-    name.push(ending);
-    PathBuf::from(name)
+fn version_at(model: &Path) -> Result<String, StoreError> {
+    Ok(version_of(&Artifact::identity_at(model)?))
 }
 
 #[cfg(test)]
@@ -182,7 +174,7 @@ mod tests {
     /// Saves a model of its own version with a run, keeping the previous one, and returns the version.
     fn publish(model: &Path, n: u32, keep: usize) -> String {
         let kept = keep_model(model, keep).unwrap();
-        let run = with_ending(model, RUN);
+        let run = beside(model, RUN);
         if let Some(kept) = kept {
             fs::rename(&run, kept.run()).unwrap();
         }
@@ -192,11 +184,11 @@ mod tests {
         let _ = fs::remove_dir_all(&run);
         fs::create_dir(&run).unwrap();
         fs::write(run.join("run.jsonl"), n.to_string()).unwrap();
-        version_of(model).unwrap()
+        version_at(model).unwrap()
     }
 
     fn run(model: &Path) -> String {
-        fs::read_to_string(with_ending(model, RUN).join("run.jsonl")).unwrap()
+        fs::read_to_string(beside(model, RUN).join("run.jsonl")).unwrap()
     }
 
     fn versions(model: &Path) -> Vec<String> {
@@ -215,7 +207,7 @@ mod tests {
         let back = roll_back(&model, None).unwrap();
         assert_eq!((&*back.version, &*back.path), (&*v[2], &*model));
         assert_eq!(
-            (version_of(&model).unwrap(), run(&model)),
+            (version_at(&model).unwrap(), run(&model)),
             (v[2].clone(), "2".to_owned())
         );
         assert_eq!(versions(&model), [&*v[3], &*v[1]]);
@@ -261,7 +253,7 @@ mod tests {
         bytes[5] ^= 1;
         fs::write(&file, bytes).unwrap();
         assert!(roll_back(&model, None).is_err());
-        assert_eq!(version_of(&model).unwrap(), second);
+        assert_eq!(version_at(&model).unwrap(), second);
         assert_eq!(versions(&model), [first]);
     }
 }

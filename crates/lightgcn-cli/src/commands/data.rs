@@ -1,12 +1,11 @@
 //! The dataset of a command: a prepared one, or pair files.
 
-use super::runs::beside;
 use crate::args::DataArgs;
 use anyhow::{Context, bail, ensure};
 use lightgcn::core::{Dataset, Split, Truth};
 use lightgcn::data::PairFiles;
 use lightgcn::recommend::Recommender;
-use lightgcn::store::{Artifact, DatasetFolder, EmbeddingTable, StoreError};
+use lightgcn::store::{Artifact, DatasetFolder, EmbeddingTable, StoreError, beside};
 use std::path::{Path, PathBuf};
 
 /// Loads the dataset of the arguments. Stage reports go to standard error.

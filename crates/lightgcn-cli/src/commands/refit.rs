@@ -4,10 +4,10 @@
 //! the posted events, prepare a dataset of them and the shop's log, retrain. So a retraining that
 //! needs too much memory, or fails in any other way, ends alone.
 
-use super::runs::beside;
 use crate::args::{Common, ServeArgs};
 use anyhow::{Context, bail};
 use lightgcn::serve::{RefitSchedule, Refitted};
+use lightgcn::store::{beside, remove_folder};
 use serde::Deserialize;
 use serde_json::Value;
 use std::ffi::{OsStr, OsString};
@@ -285,12 +285,8 @@ fn create_private(folder: &Path) -> anyhow::Result<()> {
 }
 
 fn remove(folder: &Path) -> anyhow::Result<()> {
-    match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("removing {}", folder.display()))
-        }
-        _ => Ok(()),
-    }
+    remove_folder(folder).with_context(|| format!("removing {}", folder.display()))?;
+    Ok(())
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use crate::args::RollbackArgs;
 use crate::output::Output;
-use lightgcn::store::{Artifact, KeptModel, kept_models, roll_back};
+use lightgcn::store::{Artifact, KeptModel, kept_models, roll_back, version_of};
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -39,9 +39,9 @@ fn text(outcome: &Outcome, kept: &[KeptModel]) -> String {
     let mut text = match &outcome.previous_version {
         Some(_) => format!(
             "{path} is version {} again; load it where it is served\n",
-            short(&outcome.version)
+            version_of(&outcome.version)
         ),
-        None => format!("{path} is version {}\n", short(&outcome.version)),
+        None => format!("{path} is version {}\n", version_of(&outcome.version)),
     };
     for kept in kept {
         text += &format!("kept: {} in {}\n", kept.version, kept.path.display());
@@ -50,9 +50,4 @@ fn text(outcome: &Outcome, kept: &[KeptModel]) -> String {
         text += "no earlier version is kept\n";
     }
     text
-}
-
-/// A version as the service shows it.
-fn short(version: &str) -> String {
-    version.chars().take(16).collect()
 }

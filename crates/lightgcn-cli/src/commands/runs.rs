@@ -1,7 +1,7 @@
 //! Where a model's runs are, and how a retrained model's run replaces the previous one.
 
 use anyhow::{Context, ensure};
-use lightgcn::store::{Artifact, KeptModel};
+use lightgcn::store::{Artifact, KeptModel, beside};
 use lightgcn::train::checkpoint_is_of;
 use std::ffi::OsStr;
 use std::fs;
@@ -10,13 +10,6 @@ use std::path::{Path, PathBuf};
 /// The contents of a run folder: what training and refitting write, and the evaluation you may add
 /// for the page.
 const PARTS: [&str; 4] = ["run.jsonl", "checkpoint", "refit", "evaluation.json"];
-
-/// `path` with `ending` appended to its name, ignoring trailing slashes.
-pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
-    let mut name = path.components().as_path().to_owned().into_os_string();
-    name.push(ending);
-    PathBuf::from(name)
-}
 
 /// The default run of a model.
 pub(super) fn of(model: &Path) -> PathBuf {

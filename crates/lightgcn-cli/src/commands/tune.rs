@@ -1,10 +1,11 @@
 //! `lightgcn tune`
 
-use super::{data, interrupt, runs};
+use super::{data, interrupt};
 use crate::args::{Common, TuneArgs};
 use crate::config::Config;
 use crate::output::Output;
 use anyhow::{Context, bail};
+use lightgcn::store::beside;
 use lightgcn::train::{
     SearchEnd, SearchOptions, SearchOutcome, SearchProgress, SearchSpace, TrialRecord, run_search,
 };
@@ -139,7 +140,7 @@ fn default_folder(args: &TuneArgs) -> PathBuf {
         .dataset
         .as_ref()
         .or(args.data.pairs_train.as_ref());
-    runs::beside(data.map_or(Path::new(""), PathBuf::as_path), ".tune")
+    beside(data.map_or(Path::new(""), PathBuf::as_path), ".tune")
 }
 
 /// The duration given by `--minutes`.

@@ -147,6 +147,15 @@ fn one() -> f64 {
 }
 
 impl ContextEvent {
+    /// The maximum number of events that one may represent.
+    pub const MAX_COUNT: f64 = 1e6;
+
+    /// Whether an event may represent that many.
+    #[must_use]
+    pub fn is_count(count: f64) -> bool {
+        count > 0.0 && count <= Self::MAX_COUNT
+    }
+
     /// One event.
     #[must_use]
     pub fn new(item: impl Into<String>, behavior: impl Into<String>) -> Self {

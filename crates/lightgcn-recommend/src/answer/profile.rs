@@ -4,9 +4,6 @@ use crate::model::Model;
 use crate::{ContextEvent, RecommendError};
 use lightgcn_core::{ItemId, UserId, Vocabulary};
 
-/// The maximum number of events that one event of a request may represent.
-const MAX_COUNT: f64 = 1e6;
-
 /// One item that the user interacted with.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ProfileItem {
@@ -169,10 +166,11 @@ fn recent_events(
                 model.behavior_labels().join(", ")
             )));
         };
-        if !(event.count > 0.0 && event.count <= MAX_COUNT) {
+        if !ContextEvent::is_count(event.count) {
             return Err(invalid(format!(
-                "its count is {}; use a positive number of at most {MAX_COUNT}",
-                event.count
+                "its count is {}; use a positive number of at most {}",
+                event.count,
+                ContextEvent::MAX_COUNT
             )));
         }
         let (Some(item), Some(behavior)) = (names.get(&event.item), behavior) else {

@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use std::ffi::OsString;
 use std::io::Read;
 use std::path::Path;
 
@@ -51,9 +50,7 @@ fn validation<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Map<String, V
 impl Figures {
     /// Reads `MODEL.run`. Missing or damaged files are skipped: they are for information only.
     pub(crate) fn beside(model: &Path) -> Self {
-        let mut folder = OsString::from(model.components().as_path());
-        folder.push(".run");
-        let folder = Path::new(&folder);
+        let folder = lightgcn_store::beside(model, ".run");
         let record = read(&folder.join(RECORD)).unwrap_or_default();
         let evaluation = read(&folder.join(EVALUATION));
         Self {

@@ -11,18 +11,15 @@ pub(crate) use model_path::resolve;
 pub(crate) use registry::Registry;
 pub(crate) use summary::Summary;
 
-use crate::checks::{is_count, now};
+use crate::checks::now;
 use crate::error::ServeError;
 use figures::Figures;
 use lightgcn_core::{Catalogue, ItemId, LabelColumn, UserId};
 use lightgcn_recommend::{ContextEvent, RecommendOptions, RecommendRequest, Recommender};
-use lightgcn_store::Artifact;
+use lightgcn_store::{Artifact, version_of};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
-
-/// Digits of an artifact's SHA-256 that make up a version: 64 bits.
-const VERSION_DIGITS: usize = 16;
 /// The maximum number of categories and brands to list.
 const MAX_LABELS: usize = 200;
 
@@ -108,7 +105,7 @@ impl Model {
             summary: Arc::new(Summary::of(&recommender)),
             most_users: most_users.unwrap_or(0),
             ordinary: recommender.cost_of_answer(&ordinary),
-            version: identity.chars().take(VERSION_DIGITS).collect(),
+            version: version_of(identity),
             path,
             figures: Arc::new(figures),
             users: users.into(),
@@ -159,7 +156,9 @@ impl Model {
         let user = self.recommender.user(user);
         let is_recent = |event: &ContextEvent| {
             // Stores of older versions may have other counts.
-            if self.recommender.behavior(&event.behavior).is_none() || !is_count(event.count) {
+            if self.recommender.behavior(&event.behavior).is_none()
+                || !ContextEvent::is_count(event.count)
+            {
                 return false;
             }
             let Some(item) = self.recommender.item(&event.item) else {
