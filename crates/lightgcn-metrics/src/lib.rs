@@ -69,7 +69,7 @@ mod summary;
 
 pub use bootstrap::{Interval, IntervalOptions, bootstrap_interval};
 pub use coverage::coverage;
-pub use deviation::standard_deviation;
+pub use deviation::{mean, standard_deviation};
 pub use error::MetricsError;
 pub use evaluator::RankingEvaluator;
 pub use gini::gini;

@@ -20,6 +20,16 @@ pub struct PairedTest {
     pub n_users: usize,
 }
 
+impl PairedTest {
+    /// The difference with its interval and this p-value, which may be adjusted, as tables print it.
+    #[must_use]
+    pub fn text(&self, p_value: f64) -> String {
+        let Interval { low, high, .. } = self.interval;
+        let difference = self.mean_difference;
+        format!("{difference:+.4} ({low:+.4} to {high:+.4}), p = {p_value:.4}")
+    }
+}
+
 /// How to run a paired test.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]

@@ -5,7 +5,7 @@ use crate::baselines::Baselines;
 use crate::fit::FILTERS;
 use lightgcn_core::{CoreError, Dataset, ItemId, Split, Truth, UserId};
 use lightgcn_linear::FilterConfigs;
-use lightgcn_metrics::{Interval, PairedTest};
+use lightgcn_metrics::{Interval, PairedTest, mean};
 use lightgcn_nn::AnyModelConfig;
 use lightgcn_recommend::{Evaluation, EvaluationOptions, RankingConfig, evaluate_test};
 use lightgcn_train::{Device, StopSignal, TrainConfig, Trainer};
@@ -283,8 +283,4 @@ impl RollingConfig {
         }
         Ok(runs)
     }
-}
-
-pub(crate) fn mean(values: &[f64]) -> f64 {
-    values.iter().sum::<f64>() / values.len().max(1) as f64
 }

@@ -3,19 +3,17 @@
 use super::costs::{self, Cost};
 use super::data::{self, open_trained_on};
 use super::ensemble::{EnsembleReport, Members};
+use super::evaluator::Evaluator;
 use super::rolling;
 use super::seeds::{self, Spread};
 use crate::args::EvaluateArgs;
 use crate::config::Config;
 use crate::output::Output;
 use anyhow::ensure;
-use lightgcn::core::{Dataset, Truth, UserId};
-use lightgcn::linear::Filter;
+use lightgcn::core::UserId;
 use lightgcn::metrics::Metric;
 use lightgcn::recommend::{
-    Comparison, DiverseRanker, Evaluation, EvaluationOptions, ExploringRanker, LinearRanker,
-    NewItemsRanker, PopularityRanker, RandomRanker, Ranker, Recommender, RevenueScorer, Scorer,
-    SeenNotBoughtRanker, better_on_validation, evaluate_test, evaluate_validation,
+    Comparison, DiverseRanker, ExploringRanker, Ranker, Recommender, RevenueScorer, Scorer,
 };
 use serde::Serialize;
 
@@ -89,77 +87,6 @@ pub(crate) fn run(args: &EvaluateArgs, config: Config, output: &Output) -> anyho
         ensemble,
     };
     output.result(&report, &text)
-}
-
-/// Evaluates rankers one after the other on one part of a dataset.
-pub(super) struct Evaluator<'a> {
-    pub(super) dataset: &'a Dataset,
-    options: EvaluationOptions,
-    on_validation: bool,
-    /// The largest K.
-    pub(super) leading: usize,
-    pub(super) evaluations: Vec<Evaluation>,
-}
-
-impl<'a> Evaluator<'a> {
-    fn new(args: &EvaluateArgs, config: &Config, dataset: &'a Dataset) -> Self {
-        let ks = [&args.k, &config.evaluate.ks]
-            .into_iter()
-            .find(|ks| !ks.is_empty())
-            .cloned()
-            .unwrap_or_else(|| vec![10, 20]);
-        Self {
-            dataset,
-            leading: ks.iter().copied().max().unwrap_or(20),
-            options: EvaluationOptions {
-                ks,
-                seed: config.seed(),
-                ..EvaluationOptions::default()
-            },
-            on_validation: args.on_validation,
-            evaluations: Vec::new(),
-        }
-    }
-
-    pub(super) fn evaluate(&self, ranker: &dyn Ranker) -> anyhow::Result<Evaluation> {
-        eprintln!("evaluating {}", ranker.name());
-        let (split, options) = (&self.dataset.split, &self.options);
-        Ok(match self.on_validation {
-            true => evaluate_validation(ranker, &split.train, &split.validation, options)?,
-            false => evaluate_test(ranker, &split.train, &split.test, options)?,
-        })
-    }
-
-    fn add(&mut self, ranker: &dyn Ranker) -> anyhow::Result<&Evaluation> {
-        self.evaluations.push(self.evaluate(ranker)?);
-        Ok(&self.evaluations[self.evaluations.len() - 1])
-    }
-
-    fn truth(&self) -> &'a Truth {
-        match self.on_validation {
-            true => self.dataset.split.validation.truth(),
-            false => self.dataset.split.test.truth(),
-        }
-    }
-
-    fn add_baselines(&mut self, filters: &[Filter], config: &Config) -> anyhow::Result<()> {
-        let train = &self.dataset.split.train;
-        for &filter in filters {
-            eprintln!("fitting {filter}");
-            let ranker = LinearRanker::new(config.filters.fit(filter, train)?, train);
-            let new_items = NewItemsRanker::new(&ranker, train);
-            let (split, options) = (&self.dataset.split, &self.options);
-            self.add(better_on_validation(&new_items, &ranker, split, options)?)?;
-        }
-        let pairs = train.interactions();
-        self.add(&PopularityRanker::from_interactions(pairs))?;
-        for rule in SeenNotBoughtRanker::all(train) {
-            self.add(&rule)?;
-        }
-        let (n_users, n_items) = (pairs.n_users(), pairs.n_items());
-        self.add(&RandomRanker::new(n_users, n_items, config.seed()))?;
-        Ok(())
-    }
 }
 
 /// The ranker that a model answers with: its learned ranking, or else its embeddings.

@@ -21,6 +21,7 @@ pub(crate) mod tune;
 mod costs;
 mod data;
 mod ensemble;
+mod evaluator;
 mod interrupt;
 mod refit;
 mod rolling;

@@ -1,12 +1,12 @@
 //! `lightgcn evaluate --seeds`: how much metrics depend on the seed of training.
 
-use super::evaluate::Evaluator;
+use super::evaluator::Evaluator;
 use super::interrupt;
 use crate::args::EvaluateArgs;
 use crate::config::Config;
 use anyhow::ensure;
 use lightgcn::core::aligned;
-use lightgcn::metrics::{Metric, standard_deviation};
+use lightgcn::metrics::{Metric, mean, standard_deviation};
 use lightgcn::recommend::{Evaluation, RankingConfig, Recommender};
 use lightgcn::store::Artifact;
 use lightgcn::train::{TrainConfig, Trainer, WarmStart};
@@ -82,7 +82,7 @@ pub(super) fn spread(
     Ok(rows
         .map(|(evaluation, values)| Spread {
             ranker: evaluation.ranker().to_owned(),
-            mean: values.iter().sum::<f64>() / values.len() as f64,
+            mean: mean(&values),
             deviation: standard_deviation(&values),
             recall_by_seed: values,
         })

@@ -18,6 +18,7 @@
 
 mod by_time;
 mod display;
+mod find;
 #[cfg(feature = "plots")]
 mod plots;
 mod warning;
@@ -196,7 +197,7 @@ impl Inspection {
             training: None,
             warnings: Vec::new(),
         };
-        inspection.warnings = warning::find(&inspection, interactions, &counted, users, items);
+        inspection.warnings = find::find(&inspection, interactions, &counted, users, items);
         inspection
     }
 }

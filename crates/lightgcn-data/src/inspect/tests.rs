@@ -175,7 +175,7 @@ fn ids_of_nobody_and_behaviors_without_purchases_are_warned_of() {
     assert!(seen.warnings.contains(&nobody), "{:?}", seen.warnings);
     assert!(seen.warnings.contains(&never));
     assert!(seen.warnings.contains(&Warning::DatesOnly));
-    let is_nobody = |id: &str| super::warning::is_nobody(id);
+    let is_nobody = |id: &str| super::find::is_nobody(id);
     for id in ["0", "-1", "-", "UNKNOWN", "(not set)", "guest", "Guest "] {
         assert!(is_nobody(id), "{id}");
     }

@@ -157,10 +157,7 @@ impl Comparison {
             cells.push(number(row.new_targets));
             cells.push(number(row.coverage.get(&self.k).copied()));
             cells.push(match (&row.first_against_this, row.adjusted_p_value) {
-                (Some(test), Some(p)) => format!(
-                    "{:+.4} ({:+.4} to {:+.4}), p = {p:.4}",
-                    test.mean_difference, test.interval.low, test.interval.high
-                ),
+                (Some(test), Some(p)) => test.text(p),
                 _ => String::new(),
             });
             rows.push(cells);

@@ -1,9 +1,8 @@
 //! A comparison as text, Markdown and CSV.
 
 use super::{ComparedModel, ModelComparison};
-use crate::rolling::mean;
 use lightgcn_core::aligned;
-use lightgcn_metrics::PairedTest;
+use lightgcn_metrics::{PairedTest, mean};
 use lightgcn_recommend::ComparisonRow;
 use std::fmt::{self, Write};
 

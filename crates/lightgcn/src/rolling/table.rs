@@ -1,10 +1,10 @@
 //! The table of a rolling evaluation: the figures of all windows, and how sure they are.
 
-use super::{K, Rolling, RollingRow, mean};
+use super::{K, Rolling, RollingRow};
 use crate::Error;
 use lightgcn_core::aligned;
 use lightgcn_metrics::{
-    Metric, PairedTestOptions, bootstrap_interval, holm, paired_test, standard_deviation,
+    Metric, PairedTestOptions, bootstrap_interval, holm, mean, paired_test, standard_deviation,
 };
 use lightgcn_recommend::Evaluation;
 use std::fmt;
@@ -164,10 +164,7 @@ impl Rolling {
                     .map_or_else(none, |d| format!("{d:.4}")),
                 format!("{:.4}", mean(&row.ndcg)),
                 match (&row.first_against_this, row.adjusted_p_value) {
-                    (Some(test), Some(p)) => format!(
-                        "{:+.4} ({:+.4} to {:+.4}), p = {p:.4}",
-                        test.mean_difference, test.interval.low, test.interval.high
-                    ),
+                    (Some(test), Some(p)) => test.text(p),
                     _ => String::new(),
                 },
                 windows.join(" "),

@@ -10,7 +10,7 @@ use crate::RecommendError;
 use crate::rank::scorer::standard_deviation;
 use lightgcn_core::ItemId;
 use lightgcn_core::random::{Random, Stream};
-use lightgcn_metrics::{Hits, Metric};
+use lightgcn_metrics::{Hits, Metric, mean};
 use rayon::prelude::*;
 
 /// The most users that choices are made on; weights are learned from all.
@@ -74,11 +74,6 @@ pub(super) fn is_clearly_higher(one: &[f64], other: &[f64]) -> bool {
     let differences = one.iter().zip(other).map(|(a, b)| a - b);
     let error = standard_deviation(differences) / (one.len() as f64).sqrt();
     mean(one) - mean(other) > error
-}
-
-/// 0 where there are none.
-pub(super) fn mean(values: &[f64]) -> f64 {
-    values.iter().sum::<f64>() / values.len().max(1) as f64
 }
 
 /// What a member must add to the figure, relative to it, to be worth its time and memory beside another.

@@ -4,7 +4,8 @@ use super::feature::Feature;
 use super::learning::{Fitter, LearningUser};
 use super::logit::{self, Choice, Choices, Columns, Sample, Weights};
 use super::ranking::GroupEffect;
-use super::search::{Found, is_clearly_higher, mean, ndcg, part_of};
+use super::search::{Found, is_clearly_higher, ndcg, part_of};
+use lightgcn_metrics::mean;
 
 /// Hardly any regularization: four weights for a whole validation part.
 const L2: f64 = 0.01;
