@@ -164,12 +164,10 @@ impl<'m> TopList<'m> {
 
     /// The list, best first.
     pub(crate) fn into_sorted(self) -> Vec<Scored> {
-        // Ascending in the order of the heap, in which the best is the least.
-        self.heap
-            .into_sorted_vec()
-            .into_iter()
-            .map(|entry| entry.0)
-            .collect()
+        // Ascending in the order of the heap, in which the best is the least; faster than by its own heap sort.
+        let mut entries = self.heap.into_vec();
+        entries.sort_unstable();
+        entries.into_iter().map(|entry| entry.0).collect()
     }
 }
 

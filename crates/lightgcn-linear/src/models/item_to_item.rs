@@ -61,12 +61,7 @@ impl ItemToItem {
     /// # Panics
     /// If the length of `out` is wrong, or an item is out of range.
     pub fn add_scores(&self, history: History<'_>, out: &mut [f32]) {
-        assert!(
-            out.len() == self.n_items(),
-            "the model scores {} items, but there is room for {}",
-            self.n_items(),
-            out.len()
-        );
+        self.check_length(out);
         for (item, weight) in history.iter() {
             for (j, w) in self.neighbors.of(item.index()) {
                 out[j] += weight * w;
@@ -86,25 +81,40 @@ impl ItemToItem {
         lists.sum()
     }
 
-    /// Passes each score that [`add_scores`](Self::add_scores) added to zeros, unless it is 0, and leaves zeros
-    /// behind: O(history · length of a list), however many items there are.
+    /// The scores of a history that are not 0, each item once and in no order: O(history · length of a list),
+    /// however many items there are. `scratch`, `[n_items]`, is zeros before and after.
     ///
     /// # Panics
-    /// If an item is out of range.
-    pub fn take_scores(
-        &self,
-        history: History<'_>,
-        scores: &mut [f32],
-        mut take: impl FnMut(ItemId, f32),
-    ) {
-        for (item, _) in history.iter() {
-            for (j, _) in self.neighbors.of(item.index()) {
-                let score = std::mem::take(&mut scores[j]);
-                if score != 0.0 {
-                    take(ItemId(j as u32), score);
-                }
+    /// If the length of `scratch` is wrong, or an item is out of range.
+    pub fn nonzero_scores(&self, history: History<'_>, scratch: &mut [f32]) -> Vec<(ItemId, f32)> {
+        self.check_length(scratch);
+        let mut touched = vec![0; self.n_weights(history)];
+        let mut n_touched = 0;
+        for (item, weight) in history.iter() {
+            for (j, w) in self.neighbors.of(item.index()) {
+                // Written in any case, since a branch here is hard to predict. An item whose terms cancel out
+                // on the way is there twice; the second time its score is 0.
+                touched[n_touched] = j as u32;
+                n_touched += usize::from(scratch[j] == 0.0);
+                scratch[j] += weight * w;
             }
         }
+        touched.truncate(n_touched);
+        let scores = touched.into_iter().map(|j| {
+            let score = std::mem::take(&mut scratch[j as usize]);
+            (ItemId(j), score)
+        });
+        scores.filter(|(_, score)| *score != 0.0).collect()
+    }
+
+    /// The score of one item: the same bits as by [`add_scores`](Self::add_scores). O(history · log of a list).
+    ///
+    /// # Panics
+    /// If an item of the history is out of range.
+    #[must_use]
+    pub fn score(&self, history: History<'_>, item: ItemId) -> f32 {
+        let terms = history.iter().map(|(had, w)| w * self.weight(had, item));
+        terms.fold(0.0, |sum, term| sum + term)
     }
 
     /// The weight of `had` in the history for `item`. O(log of the list).
@@ -114,6 +124,15 @@ impl ItemToItem {
     #[must_use]
     pub fn weight(&self, had: ItemId, item: ItemId) -> f32 {
         self.neighbors.weight(had.index(), item.0)
+    }
+
+    fn check_length(&self, scores: &[f32]) {
+        assert!(
+            scores.len() == self.n_items(),
+            "the model scores {} items, but there is room for {}",
+            self.n_items(),
+            scores.len()
+        );
     }
 }
 
@@ -158,13 +177,37 @@ mod tests {
         assert_eq!(model.row(ItemId(2)).next(), Some((ItemId(0), 2.0)));
         assert_eq!(model.n_weights(history), 3);
         let mut scores = [0.0; 3];
-        model.add_scores(history, &mut scores);
-        let mut taken = Vec::new();
-        model.take_scores(history, &mut scores, |item, score| {
-            taken.push((item.0, score))
-        });
-        assert_eq!(taken, [(1, 1.0), (2, -0.5), (0, 1.0)]);
+        let found = model.nonzero_scores(history, &mut scores);
         assert_eq!(scores, [0.0; 3]);
+        assert_eq!(
+            found,
+            [(ItemId(1), 1.0), (ItemId(2), -0.5), (ItemId(0), 1.0)]
+        );
+        model.add_scores(history, &mut scores);
+        for (item, score) in (0..).zip(scores) {
+            assert_eq!(model.score(history, ItemId(item)), score);
+        }
+    }
+
+    #[test]
+    fn terms_that_cancel_out_leave_no_score() {
+        let rows = [
+            vec![(2, 1.0), (3, 1.0)],
+            vec![(2, -1.0)],
+            vec![(3, 1.0)],
+            vec![(2, 4.0)],
+        ];
+        let model = ItemToItem::from_rows("mine", rows.into_iter().collect()).unwrap();
+        let mut scratch = [0.0; 4];
+        let mut found = |items: &[ItemId]| {
+            let history = History::new(items, &[1.0; 4][..items.len()]).unwrap();
+            model.nonzero_scores(history, &mut scratch)
+        };
+        assert_eq!(found(&[ItemId(0), ItemId(1)]), [(ItemId(3), 1.0)]);
+        // Item 2 is touched again after its terms cancelled out.
+        let all: Vec<ItemId> = (0..4).map(ItemId).collect();
+        assert_eq!(found(&all), [(ItemId(2), 4.0), (ItemId(3), 2.0)]);
+        assert_eq!(scratch, [0.0; 4]);
     }
 
     #[test]

@@ -23,8 +23,7 @@ impl Explainer<'_> {
         let shop = self.shop;
         let history = shop.learned_history(view, pair.user, &request.events);
         let from = shop.viewpoint(view, &history, &pair.vector);
-        let candidates = view.snapshot.with_features(&from, vec![pair.item]);
-        let score = view.scores(&candidates)[0];
+        let (candidates, score) = view.one(&from, pair.item);
         let (groups, parts) = self.split(view, &from, &candidates, pair);
         let mut terms = self.terms(view, &groups, (pair, &history));
         terms.sort_by(|a, b| b.value.abs().total_cmp(&a.value.abs()));

@@ -5,7 +5,7 @@ use crate::Ranked;
 use crate::answer::items::Origin;
 use crate::cold_start::fold_in::Query;
 use crate::rank::diversity::pool_size;
-use crate::rank::learned::{ModelScores, RankingView, UserHistory};
+use crate::rank::learned::{ModelScores, RankingView, Scratch, UserHistory};
 use crate::rank::merged;
 use crate::rank::revenue::add_revenue;
 use crate::rank::scorer::list;
@@ -79,8 +79,8 @@ impl Chain<'_> {
         &self,
         view: &RankingView,
         (job, query): (&Job<'_>, &Query),
-        learning: Learning,
-        by_model: &[Ranked],
+        (learning, by_model): (Learning, &[Ranked]),
+        scratch: &mut Scratch,
     ) -> Vec<Ranked> {
         let Learning {
             history,
@@ -104,7 +104,7 @@ impl Chain<'_> {
                 add_revenue(&mut row, &prices[..n_trained], options.revenue);
                 list(&row, size, &excluded)
             }
-            None => view.list(&from, size, &excluded, &not_new),
+            None => view.list(&from, (size, &excluded, &not_new), scratch),
         };
         let is_cold = |item: ItemId| shop.items.origins[item.index()] != Origin::Trained;
         for (place, cold) in by_model.iter().enumerate().filter(|(_, r)| is_cold(r.item)) {

@@ -114,9 +114,13 @@ impl Chain<'_> {
         };
         let inputs = self.by_learning(view, plan, asking);
         let ranked = inputs.into_par_iter().zip(asking).zip(by_model);
-        let ranked = ranked.map(|((learning, (_, job, query)), by_model)| {
-            self.ranked_by_learning(view, (job, query), learning, &by_model)
-        });
+        let scratch = || view.scratch();
+        let ranked = ranked.map_init(
+            scratch,
+            |scratch, ((learning, (_, job, query)), by_model)| {
+                self.ranked_by_learning(view, (job, query), (learning, &by_model), scratch)
+            },
+        );
         ranked.collect()
     }
 

@@ -1,13 +1,13 @@
 //! The users that a ranking is learned from: their candidates at the time of withheld purchases.
 
+use super::candidates::{BY_OTHERS, Candidates, Scratch};
 use super::config::RankingConfig;
 use super::feature::{Feature, FeatureGroup, Known, all_features};
 use super::history::{Clock, DAY, UserHistory};
 use super::members::{MemberKind, behavior_stages, strengths};
 use super::ranking::{MAX_SCALE, MIN_SCALE, scaled};
-use super::snapshot::{
-    BY_OTHERS, Candidates, ModelScores, Snapshot, SnapshotSettings, Subject, category_column,
-};
+use super::snapshot::{Snapshot, SnapshotSettings, Subject, category_column};
+use super::viewpoint::ModelScores;
 use super::withhold::{Withhold, resolution};
 use crate::{Exclusions, RecommendError, Scorer};
 use lightgcn_core::random::{Random, Stream};
@@ -237,7 +237,7 @@ impl<'a> Fitter<'a> {
             users.sort_unstable();
         }
         let bought = Exclusions::targets(pairs);
-        let one = |&user: &UserId| {
+        let one = |scratch: &mut Scratch, &user: &UserId| {
             let history = UserHistory::of_training(pairs, user, clock);
             let scores = model.map(|model| {
                 let mut scores = vec![0.0; model.n_items()];
@@ -247,14 +247,17 @@ impl<'a> Fitter<'a> {
             let from = snapshot.viewpoint(&history, scores);
             let bought = bought.of(user);
             let not_new = snapshot.not_new(&history, bought);
+            let wanted = (self.config.k, bought, &not_new[..]);
+            let found = snapshot.find(&from, wanted, scratch);
             LearningUser {
                 user,
                 with_model: model.is_some(),
-                candidates: snapshot.candidates(&from, self.config.k, bought, &not_new),
+                candidates: snapshot.candidates(&from, found, scratch),
                 targets: truth.items_of(user).to_vec(),
             }
         };
-        users.par_iter().map(one).collect()
+        let scratch = || Scratch::new(pairs.n_items());
+        users.par_iter().map_init(scratch, one).collect()
     }
 
     /// The mean positive value of each score among all candidates; 1 for other features.

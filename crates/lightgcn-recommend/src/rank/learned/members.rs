@@ -183,10 +183,6 @@ impl Source {
         History::new(&self.items, &self.weights)
             .expect("sources ascend, and their weights are positive")
     }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.items.is_empty()
-    }
 }
 
 /// Of an item in a source, in which the latest has at least 1 / √items.

@@ -1,6 +1,7 @@
 //! The ranking learned from what users did before they bought.
 
 mod best;
+mod candidates;
 mod config;
 mod feature;
 mod fit;
@@ -15,12 +16,14 @@ mod search;
 mod snapshot;
 mod stacking;
 mod ties;
+mod viewpoint;
 mod withhold;
 
+pub(crate) use candidates::{Candidates, Scratch};
 pub(crate) use history::{Act, Clock, DAY, UserHistory};
 pub(crate) use ranker::RankingView;
-pub(crate) use snapshot::{Candidates, ModelScores, Viewpoint};
 pub(crate) use ties::tie_key;
+pub(crate) use viewpoint::{ModelScores, Viewpoint};
 
 pub use config::RankingConfig;
 pub use feature::{Feature, FeatureGroup};

@@ -1,11 +1,13 @@
 //! Applies a learned ranking to training pairs.
 
+use super::candidates::{Candidates, Found, Scratch};
 use super::feature::Feature;
 use super::history::{Clock, UserHistory};
 use super::members::strengths;
 use super::ranking::LearnedRanking;
-use super::snapshot::{Candidates, ModelScores, Snapshot, SnapshotSettings, Subject, Viewpoint};
+use super::snapshot::{Snapshot, SnapshotSettings, Subject};
 use super::ties::jitter;
+use super::viewpoint::{ModelScores, Viewpoint};
 use crate::rank::ranker::check_user;
 use crate::rank::scorer::check_scores;
 use crate::{EmbeddingRanker, Exclusions, Ranked, Ranker, RecommendError, Scorer};
@@ -21,7 +23,10 @@ pub(crate) struct RankingView {
     pub(crate) ranking: LearnedRanking,
     pub(crate) snapshot: Snapshot,
     pub(crate) clock: Clock,
-    n_items: usize,
+    /// The part of each item's score, new or met, that does not depend on the user.
+    item_scores: Vec<[f64; 2]>,
+    /// The columns of the other features.
+    columns: Vec<usize>,
 }
 
 impl RankingView {
@@ -50,9 +55,19 @@ impl RankingView {
             n_by_member: ranking.candidates,
             n_best_sellers: ranking.best_sellers,
         };
+        let snapshot = Snapshot::new(subject, settings);
+        let items = (0..pairs.n_items() as u32).map(ItemId);
+        let score = |item, met| {
+            let features = snapshot.item_features(item);
+            let terms = features.map(|(column, raw)| ranking.term(column, met, raw));
+            (if met { ranking.bias } else { 0.0 }) + terms.sum::<f64>() + jitter(item)
+        };
         Ok(Self {
-            snapshot: Snapshot::new(subject, settings),
-            n_items: pairs.n_items(),
+            item_scores: items
+                .map(|item| [false, true].map(|met| score(item, met)))
+                .collect(),
+            columns: snapshot.columns_of_users(),
+            snapshot,
             clock,
             ranking,
         })
@@ -64,20 +79,24 @@ impl RankingView {
         features.any(|weighted| weighted.feature == Feature::Model)
     }
 
-    /// The `k` best items for a user, without those excluded (ascending rows); `not_new` are those of
-    /// [`Snapshot::not_new`].
+    /// What a thread needs for lists of one user after another.
+    pub(crate) fn scratch(&self) -> Scratch {
+        Scratch::new(self.item_scores.len())
+    }
+
+    /// The `k` best items for a user, without those excluded (ascending rows): `wanted` is k, the rows excluded
+    /// and those of [`Snapshot::not_new`].
     pub(crate) fn list(
         &self,
         from: &Viewpoint<'_>,
-        k: usize,
-        excluded: &[u32],
-        not_new: &[u32],
+        wanted: (usize, &[u32], &[u32]),
+        scratch: &mut Scratch,
     ) -> Vec<Ranked> {
-        let candidates = self.snapshot.candidates(from, k, excluded, not_new);
-        let scores = self.scores(&candidates);
-        let best = select_top_k(&scores, k, &[]).into_iter();
+        let found = self.snapshot.find(from, wanted, scratch);
+        let scores = self.scores(from, &found, scratch);
+        let best = select_top_k(&scores, wanted.0, &[]).into_iter();
         best.map(|scored| Ranked {
-            item: candidates.items[scored.item as usize],
+            item: found.items[scored.item as usize],
             score: scored.score,
         })
         .collect()
@@ -85,20 +104,33 @@ impl RankingView {
 
     /// The score of every item.
     pub(crate) fn row(&self, from: &Viewpoint<'_>) -> Vec<f32> {
-        let all = (0..self.n_items as u32).map(ItemId).collect();
-        self.scores(&self.snapshot.with_features(from, all))
+        let mut scratch = self.scratch();
+        let all = self.snapshot.all(from, &mut scratch);
+        self.scores(from, &all, &mut scratch)
     }
 
-    /// The score of each candidate.
-    pub(crate) fn scores(&self, candidates: &Candidates) -> Vec<f32> {
-        let width = self.ranking.features.len();
-        let marked = candidates.items.iter().zip(&candidates.met).enumerate();
-        marked
-            .map(|(n, (&item, &met))| {
-                let row = &candidates.rows[n * width..(n + 1) * width];
-                (self.ranking.score(met, row) + jitter(item)) as f32
-            })
-            .collect()
+    /// An item's features and its score.
+    pub(crate) fn one(&self, from: &Viewpoint<'_>, item: ItemId) -> (Candidates, f32) {
+        // What is looked up needs none.
+        let mut scratch = Scratch::new(0);
+        let found = self.snapshot.one(from, item);
+        let score = self.scores(from, &found, &mut scratch)[0];
+        (self.snapshot.candidates(from, found, &mut scratch), score)
+    }
+
+    /// The score of each item: the sum of its terms, in the order of the features.
+    fn scores(&self, from: &Viewpoint<'_>, found: &Found, scratch: &mut Scratch) -> Vec<f32> {
+        let met: Vec<bool> = found.places.iter().map(Option::is_some).collect();
+        let items = found.items.iter().zip(&met);
+        let base = items.map(|(item, &met)| self.item_scores[item.index()][usize::from(met)]);
+        let mut sums: Vec<f64> = base.collect();
+        for &column in &self.columns {
+            self.snapshot
+                .each_value(column, (from, found), scratch, |n, value| {
+                    sums[n] += self.ranking.term(column, met[n], value);
+                });
+        }
+        sums.into_iter().map(|sum| sum as f32).collect()
     }
 }
 
@@ -229,14 +261,15 @@ impl Ranker for LearnedRanker<'_> {
     }
 
     fn top_k(&self, users: &[UserId], k: usize, excluded: &Exclusions) -> Vec<Vec<Ranked>> {
-        let list = |&user: &UserId| {
+        let list = |scratch: &mut Scratch, &user: &UserId| {
             let excluded = excluded.of(user);
             self.for_user(user, |from| {
                 let not_new = self.view.snapshot.not_new(from.history, excluded);
-                self.view.list(from, k, excluded, &not_new)
+                self.view.list(from, (k, excluded, &not_new), scratch)
             })
         };
-        users.par_iter().map(list).collect()
+        let scratch = || self.view.scratch();
+        users.par_iter().map_init(scratch, list).collect()
     }
 }
 

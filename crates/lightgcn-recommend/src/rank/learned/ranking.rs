@@ -286,16 +286,6 @@ impl LearnedRanking {
         weight * weighted.value(raw)
     }
 
-    /// The score of an item from its raw features.
-    pub(crate) fn score(&self, met: bool, row: &[f32]) -> f64 {
-        let terms = row
-            .iter()
-            .enumerate()
-            .map(|(n, &raw)| self.term(n, met, raw));
-        let bias = if met { self.bias } else { 0.0 };
-        bias + terms.sum::<f64>()
-    }
-
     /// The features that have a weight, with members renumbered, and the old numbers of these
     /// members.
     pub(crate) fn compact(

@@ -1,10 +1,10 @@
 //! The choice of features and of the strength of regularization, by cross-validation over users.
 
+use super::candidates::BY_OTHERS;
 use super::feature::{Feature, FeatureGroup};
 use super::learning::{Fitter, LearningUser};
 use super::logit::{self, Choice, Choices, Columns, Sample, Weights};
 use super::ranking::GroupEffect;
-use super::snapshot::BY_OTHERS;
 use super::ties::jitter;
 use crate::RecommendError;
 use crate::rank::scorer::standard_deviation;
