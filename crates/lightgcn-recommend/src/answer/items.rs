@@ -10,8 +10,9 @@ use crate::{NewItem, Ranked, RecommendError};
 use lightgcn_core::{Catalogue, ItemDetails, ItemId, Vocabulary};
 use lightgcn_simd::dot;
 use lightgcn_store::Artifact;
+use rayon::prelude::*;
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Where an item's embedding comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +36,8 @@ pub(crate) struct Items {
     /// `[items, dimension]`
     pub(crate) table: Arc<Vec<f32>>,
     pub(crate) dimension: usize,
+    /// The length of each embedding, computed when it is first needed.
+    lengths: Arc<OnceLock<Vec<f32>>>,
     /// Whether an item is never shown, by row.
     pub(crate) unsuitable: Vec<bool>,
     /// The ids of these, unknown ones included.
@@ -60,6 +63,7 @@ impl Items {
             catalogue: artifact.catalogue.clone(),
             table: Arc::new(artifact.embeddings.data()[first..].to_vec()),
             dimension,
+            lengths: Arc::default(),
             unsuitable: vec![false; origins.len()],
             unsuitable_ids: HashSet::new(),
             origins,
@@ -103,7 +107,16 @@ impl Items {
             .and_then(|cold| cold.guess(details))
     }
 
+    /// The length of each embedding, `[items]`.
+    pub(crate) fn lengths(&self) -> &[f32] {
+        self.lengths.get_or_init(|| {
+            let rows = self.table.par_chunks_exact(self.dimension);
+            rows.map(|row| dot(row, row).sqrt()).collect()
+        })
+    }
+
     fn place(&mut self, row: usize, embedding: Option<Vec<f32>>, origin: Origin) {
+        self.lengths = Arc::default();
         let place = row * self.dimension..(row + 1) * self.dimension;
         let to = &mut Arc::make_mut(&mut self.table)[place];
         match embedding {

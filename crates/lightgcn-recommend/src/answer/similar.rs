@@ -59,12 +59,15 @@ pub(crate) fn similar(
     let row = items.embedding(item);
     let mut cosines = vec![0.0; items.len()];
     scores(row, &items.table, items.dimension, &mut cosines);
-    let norm = |row: &[f32]| row.iter().map(|x| x * x).sum::<f32>().sqrt();
-    let own = norm(row);
-    let rows = items.table.chunks_exact(items.dimension);
-    for (cosine, row) in cosines.iter_mut().zip(rows) {
-        let norms = own * norm(row);
-        *cosine = if norms > 0.0 { *cosine / norms } else { 0.0 };
+    let lengths = items.lengths();
+    let own = lengths[item.index()];
+    for (cosine, length) in cosines.iter_mut().zip(lengths) {
+        let lengths = own * length;
+        *cosine = if lengths > 0.0 {
+            *cosine / lengths
+        } else {
+            0.0
+        };
     }
     let is_excluded = |&n: &u32| {
         let row = n as usize;
