@@ -23,7 +23,7 @@ const NAME: &str = "lightgcn";
 /// background. Dropping it sends what is left.
 ///
 /// The environment configures it as the OpenTelemetry specification says:
-/// `OTEL_EXPORTER_OTLP_ENDPOINT` (`http://localhost:4318`), `OTEL_EXPORTER_OTLP_HEADERS`,
+/// `OTEL_EXPORTER_OTLP_ENDPOINT` (`http://localhost:4318`, or `https://`), `OTEL_EXPORTER_OTLP_HEADERS`,
 /// `OTEL_SERVICE_NAME`, `OTEL_TRACES_SAMPLER`, and the others. A request with a `traceparent`
 /// continues its trace, or none if that is not sampled.
 #[derive(Debug)]
@@ -37,6 +37,7 @@ impl OtlpExport {
     /// # Errors
     /// [`ServeError::System`] if the environment has an invalid setting.
     pub fn start() -> Result<Self, ServeError> {
+        prepare_tls();
         let exporter = SpanExporter::builder().with_http().build();
         let exporter = exporter.map_err(|error| ServeError::System {
             what: "export traces; check the variables OTEL_EXPORTER_OTLP_...",
@@ -76,6 +77,12 @@ impl Drop for OtlpExport {
             tracing::warn!(%error, "the last traces were not exported");
         }
     }
+}
+
+/// Installs the TLS crypto provider, unless the program has installed one. The exporter's HTTP client
+/// cannot be made without it, whatever the endpoint.
+fn prepare_tls() {
+    drop(rustls::crypto::ring::default_provider().install_default());
 }
 
 /// Lets the span of a request continue the trace that it belongs to.
