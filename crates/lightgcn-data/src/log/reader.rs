@@ -210,7 +210,7 @@ impl<'a> Reading<'a> {
             missing: MissingCounts::default(),
             labels: config.format.labels(behaviors).into_iter().collect(),
             finder: DuplicateFinder::new(limits),
-            events: Events::default(),
+            events: Events::new(config.format.normalize_ids),
             report: StageReport::new("read", "rows"),
             progress: Progress::default(),
         }
