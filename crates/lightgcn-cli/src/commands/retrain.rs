@@ -8,8 +8,8 @@ use anyhow::ensure;
 use lightgcn::core::{Dataset, NodeId, Vocabulary};
 use lightgcn::store::{Artifact, keep_model};
 use lightgcn::train::{
-    Candidate, Chosen, ConsoleProgress, Margin, RetrainFigures, RetrainReport, Retraining,
-    StopSignal, TrainConfig, TrainError, Trained, Trainer, WarmStart,
+    Chosen, ConsoleProgress, Margin, RetrainFigures, RetrainReport, Retraining, StopSignal,
+    TrainConfig, TrainError, Trained, Trainer, WarmStart,
 };
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -84,7 +84,7 @@ pub(crate) fn run(
     data::whole(&args.data, &dataset)?;
     let folder = folder(args, out)?;
     let mut job = Runs {
-        candidate: options,
+        options,
         config: &config,
         folder: &folder,
         resume: args.resume,
@@ -136,7 +136,8 @@ fn folder(args: &RetrainArgs, out: &Path) -> anyhow::Result<PathBuf> {
 
 /// The trainings of a retraining: to compare, and on the whole log.
 struct Runs<'a> {
-    candidate: Candidate,
+    /// The settings of the earlier model, with those of this call.
+    options: Config,
     config: &'a Config,
     folder: &'a Path,
     resume: bool,
@@ -149,8 +150,8 @@ impl Runs<'_> {
     /// Trains, as chosen by an earlier run if there was one.
     fn train(&mut self, dataset: &Dataset, chosen: Option<&Chosen>) -> anyhow::Result<Trained> {
         let mut trainer = Trainer::new(dataset)
-            .model(self.candidate.model.clone())
-            .config(self.candidate.train.clone())
+            .model(self.options.model.clone())
+            .config(self.options.train.clone())
             .ranking(self.config.ranking.clone())
             .device(self.config.device())
             .observer(&mut self.bar)
