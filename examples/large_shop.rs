@@ -9,11 +9,11 @@
 
 use lightgcn_core::random::{Draws, Random, Stream};
 use lightgcn_core::{
-    BehaviorWeightsConfig, Catalogue, InteractionsBuilder, ItemDetails, ItemId, Lineage, UserId,
-    Vocabulary,
+    BehaviorWeightsConfig, Catalogue, CoreError, Interactions, InteractionsBuilder, ItemDetails,
+    ItemId, Lineage, UserId, Vocabulary,
 };
 use lightgcn_graph::Normalization;
-use lightgcn_store::{Artifact, EmbeddingTable, ModelDescription, popularity_of};
+use lightgcn_store::{Artifact, EmbeddingTable, ModelDescription, StoreError, popularity_of};
 use std::path::PathBuf;
 
 const DIMENSION: usize = 64;
@@ -56,6 +56,52 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let args = Args::parse()?;
     let random = Random::new(42, Stream::Recommendation);
     let behaviors = BehaviorWeightsConfig::shop_log();
+    let train = pairs(&args, &behaviors, &random)?;
+    let details = (0..args.items).map(|n| ItemDetails {
+        category_id: Some(format!("{}", 1_487_580_000_000_000_000u64 + n as u64 % 500)),
+        category_code: None,
+        brand: (n % 2 == 0).then(|| format!("brand {}", n % 270)),
+        price: Some((n % 1000) as f64 / 10.0),
+        ..ItemDetails::default()
+    });
+    let artifact = Artifact {
+        model: ModelDescription {
+            name: "random".to_owned(),
+            dimension: DIMENSION,
+            n_layers: 1,
+            layer_weights: Some(vec![0.5, 0.5]),
+            graphs: vec![Normalization::Symmetric.into()],
+            further_nodes: Vec::new(),
+            config: serde_json::json!({}),
+        },
+        layer0: table(&args, &random, 1)?,
+        embeddings: table(&args, &random, 2)?,
+        popularity: popularity_of(&train),
+        ranking: None,
+        train,
+        users: Vocabulary::from_names((0..args.users).map(|n| (463_240_000 + n).to_string()))?,
+        items: Vocabulary::from_names((0..args.items).map(|n| (5_600_000 + n).to_string()))?,
+        catalogue: Catalogue::from_details(details),
+        behaviors,
+        lineage: Lineage::default(),
+    };
+    artifact.save(&args.out)?;
+    println!(
+        "{} users, {} items, {} pairs: {}",
+        args.users,
+        args.items,
+        artifact.train.n_pairs(),
+        args.out.display()
+    );
+    Ok(())
+}
+
+/// Random training pairs, as many for each user.
+fn pairs(
+    args: &Args,
+    behaviors: &BehaviorWeightsConfig,
+    random: &Random,
+) -> Result<Interactions, CoreError> {
     let names: Vec<&str> = behaviors
         .behaviors
         .iter()
@@ -64,7 +110,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut pairs = InteractionsBuilder::from_names(&names, &["purchase"])?;
     for user in 0..args.users {
         let mut draws = random.at(0, user as u64);
-        // As many for each, but one more for some, so that the sum is right.
+        // One more for some, so that the sum is right.
         let more = usize::from(user < args.pairs % args.users);
         let mut items = Vec::new();
         while items.len() < (args.pairs / args.users + more).min(args.items) {
@@ -84,53 +130,18 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             pairs.push(user, ItemId(item), weight, &counts, Some(time))?;
         }
     }
-    let train = pairs.build(args.users, args.items)?;
-    let table = |epoch: u32| {
-        let nodes = args.users + args.items;
-        let mut numbers = Vec::with_capacity(nodes * DIMENSION);
-        for node in 0..nodes {
-            let mut draws = random.at(epoch, node as u64);
-            numbers.extend((0..DIMENSION).map(|_| draws.unit() as f32 - 0.5));
-        }
-        EmbeddingTable::new(nodes, DIMENSION, numbers)
-    };
-    let details = (0..args.items).map(|n| ItemDetails {
-        category_id: Some(format!("{}", 1_487_580_000_000_000_000u64 + n as u64 % 500)),
-        category_code: None,
-        brand: (n % 2 == 0).then(|| format!("brand {}", n % 270)),
-        price: Some((n % 1000) as f64 / 10.0),
-        ..ItemDetails::default()
-    });
-    let artifact = Artifact {
-        model: ModelDescription {
-            name: "random".to_owned(),
-            dimension: DIMENSION,
-            n_layers: 1,
-            layer_weights: Some(vec![0.5, 0.5]),
-            graphs: vec![Normalization::Symmetric.into()],
-            further_nodes: Vec::new(),
-            config: serde_json::json!({}),
-        },
-        layer0: table(1)?,
-        embeddings: table(2)?,
-        popularity: popularity_of(&train),
-        ranking: None,
-        train,
-        users: Vocabulary::from_names((0..args.users).map(|n| (463_240_000 + n).to_string()))?,
-        items: Vocabulary::from_names((0..args.items).map(|n| (5_600_000 + n).to_string()))?,
-        catalogue: Catalogue::from_details(details),
-        behaviors,
-        lineage: Lineage::default(),
-    };
-    artifact.save(&args.out)?;
-    println!(
-        "{} users, {} items, {} pairs: {}",
-        args.users,
-        args.items,
-        artifact.train.n_pairs(),
-        args.out.display()
-    );
-    Ok(())
+    pairs.build(args.users, args.items)
+}
+
+/// Random embeddings of all users and items.
+fn table(args: &Args, random: &Random, epoch: u32) -> Result<EmbeddingTable, StoreError> {
+    let nodes = args.users + args.items;
+    let mut numbers = Vec::with_capacity(nodes * DIMENSION);
+    for node in 0..nodes {
+        let mut draws = random.at(epoch, node as u64);
+        numbers.extend((0..DIMENSION).map(|_| draws.unit() as f32 - 0.5));
+    }
+    EmbeddingTable::new(nodes, DIMENSION, numbers)
 }
 
 /// An item, popular ones more often.

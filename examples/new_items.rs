@@ -52,6 +52,60 @@ struct Args {
     seed: u64,
 }
 
+/// A dataset without the hidden items' pairs, and these pairs as the right answers.
+struct Hidden {
+    known: Dataset,
+    /// Whether each item is hidden.
+    is_hidden: Vec<bool>,
+    truth: Truth,
+}
+
+impl Hidden {
+    fn choose(whole: &Dataset, args: &Args) -> anyhow::Result<Self> {
+        let random = Random::new(args.seed, Stream::Split);
+        let is_hidden: Vec<bool> = (0..whole.items.len() as u64)
+            .map(|item| random.at(1, item).below(args.one_in) == 0)
+            .collect();
+        let pairs = whole.split.train.interactions();
+        let mut builder = InteractionsBuilder::from_names(pairs.behaviors(), &targets(pairs))?;
+        let mut truth = Vec::new();
+        for pair in pairs.iter() {
+            if !is_hidden[pair.item.index()] {
+                let (user, item, weight) = (pair.user, pair.item, pair.weight);
+                builder.push(user, item, weight, pair.counts, pair.last_time)?;
+            } else if pair.is_target || args.all_behaviors {
+                truth.push((pair.user, pair.item));
+            }
+        }
+        let train = builder.build(pairs.n_users(), pairs.n_items())?;
+        let nothing = || Truth::empty(pairs.n_users(), pairs.n_items());
+        let mut known = whole.clone();
+        known.split = Split::new(train, nothing(), nothing())?;
+        Ok(Self {
+            truth: Truth::from_pairs(pairs.n_users(), pairs.n_items(), truth)?,
+            is_hidden,
+            known,
+        })
+    }
+
+    fn train(&self) -> &Interactions {
+        self.known.split.train.interactions()
+    }
+
+    fn items(&self) -> Vec<ItemId> {
+        let items = (0..self.is_hidden.len() as u32).map(ItemId);
+        items.filter(|item| self.is_hidden[item.index()]).collect()
+    }
+
+    /// Users with a right answer and a training pair.
+    fn users(&self) -> Vec<UserId> {
+        let users = self.truth.users();
+        users
+            .filter(|&user| !self.train().items_of(user).is_empty())
+            .collect()
+    }
+}
+
 fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     let whole = match (&args.movielens, &args.log) {
@@ -59,78 +113,24 @@ fn main() -> anyhow::Result<()> {
         (None, Some(log)) => shop_log(log)?,
         (None, None) => anyhow::bail!("give --log or --movielens"),
     };
-    let random = Random::new(args.seed, Stream::Split);
-    let hidden: Vec<bool> = (0..whole.items.len() as u64)
-        .map(|item| random.at(1, item).below(args.one_in) == 0)
-        .collect();
-    let pairs = whole.split.train.interactions();
-    let mut builder = InteractionsBuilder::from_names(pairs.behaviors(), &targets(pairs))?;
-    let mut truth = Vec::new();
-    for pair in pairs.iter() {
-        if !hidden[pair.item.index()] {
-            let (user, item, weight) = (pair.user, pair.item, pair.weight);
-            builder.push(user, item, weight, pair.counts, pair.last_time)?;
-        } else if pair.is_target || args.all_behaviors {
-            truth.push((pair.user, pair.item));
-        }
-    }
-    let train = builder.build(pairs.n_users(), pairs.n_items())?;
-    let truth = Truth::from_pairs(pairs.n_users(), pairs.n_items(), truth)?;
-    let nothing = || Truth::empty(pairs.n_users(), pairs.n_items());
-    let mut known = whole.clone();
-    known.split = Split::new(train, nothing(), nothing())?;
-    let artifact = fit(&known, &args)?;
-    let shop = Recommender::from_artifact(artifact)?;
-    let train = known.split.train.interactions();
-    let users: Vec<UserId> = truth
-        .users()
-        .filter(|&user| !train.items_of(user).is_empty())
-        .collect();
-    let items: Vec<ItemId> = (0..hidden.len() as u32)
-        .map(ItemId)
-        .filter(|item| hidden[item.index()])
-        .collect();
+    let hidden = Hidden::choose(&whole, &args)?;
+    let shop = Recommender::from_artifact(fit(&hidden.known, &args)?)?;
+    let (users, items) = (hidden.users(), hidden.items());
     println!(
         "{} hidden items of {}, {} users with a right answer among them, {} right answers",
         items.len(),
-        hidden.len(),
+        whole.items.len(),
         users.len(),
-        truth.n_pairs()
+        hidden.truth.n_pairs()
     );
-    let allow = items
-        .iter()
-        .filter_map(|&item| whole.items.name(item))
-        .map(str::to_owned);
-    let options = RecommendOptions {
-        k: 20,
-        hide: Hide::Nothing,
-        filter: ItemFilter {
-            allow: Some(allow.collect()),
-            ..ItemFilter::default()
-        },
-        ..RecommendOptions::default()
-    };
-    let names: Vec<&str> = users
-        .iter()
-        .filter_map(|&user| whole.users.name(user))
-        .collect();
-    let answers = shop.recommend_many(&names, &options)?;
-    let mut content = RankingEvaluator::new(&[20], whole.items.len())?;
-    for (&user, answer) in users.iter().zip(&answers) {
-        let list: Vec<ItemId> = answer
-            .items
-            .iter()
-            .filter_map(|item| whole.items.get(&item.item))
-            .collect();
-        content.update(user, &list, truth.items_of(user));
-    }
-    let content = content.compute()?;
+    let content = by_content(&shop, &hidden, &users, &items)?;
     tell("content", &content)?;
-    let popular = category_popularity(&whole.catalogue, train, &hidden);
-    let by_category = baseline(&users, &items, &truth, |_, item| popular[item.index()])?;
+    let (train, truth) = (hidden.train(), &hidden.truth);
+    let popular = category_popularity(&whole.catalogue, train, &hidden.is_hidden);
+    let by_category = baseline(&users, &items, truth, |_, item| popular[item.index()])?;
     let codes = category_codes(&whole.catalogue);
     let category = |item: ItemId| codes[item.index()];
-    let personal = baseline(&users, &items, &truth, |user, item| {
+    let personal = baseline(&users, &items, truth, |user, item| {
         let mine = train
             .of_user(user)
             .filter(|pair| category(pair.item) == category(item));
@@ -154,6 +154,36 @@ fn main() -> anyhow::Result<()> {
         );
     }
     Ok(())
+}
+
+/// The figures of the shop's lists of the hidden items.
+fn by_content(
+    shop: &Recommender,
+    hidden: &Hidden,
+    users: &[UserId],
+    items: &[ItemId],
+) -> anyhow::Result<RankingReport> {
+    let known = &hidden.known;
+    let allow = items.iter().filter_map(|&item| known.items.name(item));
+    let options = RecommendOptions {
+        k: 20,
+        hide: Hide::Nothing,
+        filter: ItemFilter {
+            allow: Some(allow.map(str::to_owned).collect()),
+            ..ItemFilter::default()
+        },
+        ..RecommendOptions::default()
+    };
+    let names = users.iter().filter_map(|&user| known.users.name(user));
+    let answers = shop.recommend_many(&names.collect::<Vec<&str>>(), &options)?;
+    let mut content = RankingEvaluator::new(&[20], known.items.len())?;
+    for (&user, answer) in users.iter().zip(&answers) {
+        let list = answer.items.iter();
+        let list = list.filter_map(|item| known.items.get(&item.item));
+        let list: Vec<ItemId> = list.collect();
+        content.update(user, &list, hidden.truth.items_of(user));
+    }
+    Ok(content.compute()?)
 }
 
 fn tell(name: &str, report: &RankingReport) -> anyhow::Result<()> {

@@ -82,24 +82,9 @@ fn main() -> anyhow::Result<()> {
     for method in [FoldIn::Propagated, FoldIn::Mapped] {
         let shop = Recommender::from_artifact(artifact.clone())?.with_fold_in(method);
         shop.warm();
-        let request = |user: UserId| {
-            let pairs = whole.split.train.interactions().items_of(user);
-            let event = |&item: &ItemId| {
-                let item = whole.items.name(item).unwrap_or_default();
-                ContextEvent::new(item, &whole.split.train.interactions().behaviors()[0])
-            };
-            RecommendRequest::new("").with_events(pairs.iter().map(event).collect())
-        };
+        let request = |user: UserId| stranger(&whole, user);
         let folded = recall(&whole, &hidden, request, &shop)?;
-        let mut times = Vec::with_capacity(hidden.len());
-        for &user in &hidden {
-            let request = request(user);
-            let begun = Instant::now();
-            let vector = shop.fold_in("", &request.events)?;
-            times.push(begun.elapsed().as_secs_f64() * 1e3);
-            anyhow::ensure!(vector.is_some(), "a user without events");
-        }
-        times.sort_by(f64::total_cmp);
+        let times = fold_in_times(&shop, hidden.iter().map(|&user| request(user)))?;
         println!(
             "{method:?}: Recall@20 {folded:.5}, {:.1} % of in-training; fold-in {:.3} ms median, {:.3} ms \
              at the 99th percentile",
@@ -109,6 +94,32 @@ fn main() -> anyhow::Result<()> {
         );
     }
     Ok(())
+}
+
+/// A request of somebody unknown with the user's training pairs as events.
+fn stranger(dataset: &Dataset, user: UserId) -> RecommendRequest {
+    let train = dataset.split.train.interactions();
+    let event = |&item: &ItemId| {
+        let item = dataset.items.name(item).unwrap_or_default();
+        ContextEvent::new(item, &train.behaviors()[0])
+    };
+    RecommendRequest::new("").with_events(train.items_of(user).iter().map(event).collect())
+}
+
+/// How long each fold-in takes, in milliseconds, ascending.
+fn fold_in_times(
+    shop: &Recommender,
+    requests: impl Iterator<Item = RecommendRequest>,
+) -> anyhow::Result<Vec<f64>> {
+    let mut times = Vec::new();
+    for request in requests {
+        let begun = Instant::now();
+        let vector = shop.fold_in("", &request.events)?;
+        times.push(begun.elapsed().as_secs_f64() * 1e3);
+        anyhow::ensure!(vector.is_some(), "a user without events");
+    }
+    times.sort_by(f64::total_cmp);
+    Ok(times)
 }
 
 /// The training pairs of the users that are not hidden.

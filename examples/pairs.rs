@@ -15,7 +15,8 @@ use lightgcn::linear::{Filter, FilterConfigs};
 use lightgcn::nn::{EmbeddingInitializer, LayerWeights};
 use lightgcn::prelude::*;
 use lightgcn::recommend::{
-    EnsembleRanker, Fusion, LinearRanker, Member, Scorer, WeightOptions, choose_weights,
+    EnsembleRanker, Evaluation, Fusion, LinearRanker, Member, Ranker, Scorer, WeightOptions,
+    choose_weights,
 };
 use lightgcn::store::Storage;
 use lightgcn::train::{EndReason, LossConfig, Schedule, SoftmaxConfig};
@@ -147,21 +148,8 @@ fn model(args: &Args) -> anyhow::Result<AnyModelConfig> {
     Ok(model)
 }
 
-fn main() -> anyhow::Result<()> {
-    let args = Args::parse();
-    let files = PairFiles {
-        validation: args.valid.clone(),
-        test: Some(args.test.clone()),
-        // Published figures count every item of the files.
-        keep_unseen: true,
-        ..PairFiles::new(&args.train)
-    };
-    let dataset = files.read()?;
-    for stage in &dataset.lineage.stages {
-        println!("{stage}");
-    }
-    let model = model(&args)?;
-    let loss = match args.loss.as_str() {
+fn loss(args: &Args) -> anyhow::Result<LossConfig> {
+    Ok(match args.loss.as_str() {
         "bpr" => LossConfig::Bpr,
         "softmax" => LossConfig::Softmax(SoftmaxConfig {
             temperature: args.temperature,
@@ -172,7 +160,10 @@ fn main() -> anyhow::Result<()> {
             ..SoftmaxConfig::default()
         }),
         other => anyhow::bail!("unknown loss {other:?}; use bpr or softmax"),
-    };
+    })
+}
+
+fn schedule(args: &Args) -> anyhow::Result<Schedule> {
     let final_share = args.final_share;
     let schedule = match args.schedule.as_str() {
         "constant" => Schedule::Constant,
@@ -184,104 +175,128 @@ fn main() -> anyhow::Result<()> {
         schedule == Schedule::Constant || args.report_at.len() == 1,
         "a schedule that falls has one end: name one epoch in --report-at"
     );
+    Ok(schedule)
+}
+
+/// How to train, apart from the number of epochs.
+fn config(args: &Args) -> anyhow::Result<TrainConfig> {
+    Ok(TrainConfig {
+        seed: args.seed,
+        batch_size: args.batch_size,
+        accumulate: Some(args.accumulate),
+        learning_rate: args.learning_rate,
+        l2: args.l2,
+        loss: loss(args)?,
+        schedule: schedule(args)?,
+        fused: !args.autodiff,
+        bf16_layers: args.bf16_layers,
+        checkpoint_every: 0,
+        ..TrainConfig::published()
+    })
+}
+
+/// The metrics on the test pairs.
+struct Report<'a> {
+    split: &'a Split,
+    options: EvaluationOptions,
+    evaluations: Vec<Evaluation>,
+}
+
+impl Report<'_> {
+    fn add(&mut self, ranker: &dyn Ranker) -> anyhow::Result<()> {
+        let Split { train, test, .. } = self.split;
+        let evaluation = evaluate_test(ranker, train, test, &self.options)?;
+        self.evaluations.push(evaluation);
+        Ok(())
+    }
+}
+
+fn main() -> anyhow::Result<()> {
+    let args = Args::parse();
     anyhow::ensure!(
         !args.choose_weight || args.valid.is_some(),
         "--choose-weight needs validation pairs: name them by --valid, or give --filter-weight"
     );
-    let temporary = tempfile::tempdir()?;
-    let folder = args
-        .run
-        .clone()
-        .unwrap_or_else(|| temporary.path().to_owned());
-    let options = EvaluationOptions {
-        ks: vec![20],
-        ..EvaluationOptions::default()
+    let files = PairFiles {
+        validation: args.valid.clone(),
+        test: Some(args.test.clone()),
+        // Published figures count every item of the files.
+        keep_unseen: true,
+        ..PairFiles::new(&args.train)
     };
+    let dataset = files.read()?;
+    for stage in &dataset.lineage.stages {
+        println!("{stage}");
+    }
     let split = &dataset.split;
-    let (mut evaluations, mut last) = (Vec::new(), None);
+    let mut report = Report {
+        split,
+        options: EvaluationOptions {
+            ks: vec![20],
+            ..EvaluationOptions::default()
+        },
+        evaluations: Vec::new(),
+    };
+    let model = train(&args, &dataset, &mut report)?;
+    if let (Some(filter), Some(model)) = (args.filter, &model) {
+        let filter = FilterConfigs::default().fit(filter, &split.train)?;
+        let filter = LinearRanker::new(filter, &split.train);
+        if let Some(weight) = filter_weight(&args, model, &filter, split)? {
+            let members: Vec<Member<'_>> =
+                vec![(Box::new(model), 1.0 - weight), (Box::new(&filter), weight)];
+            report.add(&EnsembleRanker::new(members, Fusion::Score)?)?;
+        }
+        report.add(&filter)?;
+    }
+    if let Some(model) = model.filter(|_| args.bf16_answers) {
+        report.add(&model.with_storage(Storage::Bf16)?)?;
+    }
+    let popularity = PopularityRanker::from_interactions(split.train.interactions());
+    report.add(&popularity)?;
+    println!(
+        "{}",
+        Comparison::new(&report.evaluations, Metric::Recall, 20, args.seed)?
+    );
+    Ok(())
+}
+
+/// Trains until each epoch to report, and returns the last model.
+fn train(
+    args: &Args,
+    dataset: &Dataset,
+    report: &mut Report<'_>,
+) -> anyhow::Result<Option<EmbeddingRanker<'static>>> {
+    let (model, config) = (model(args)?, config(args)?);
+    let temporary = tempfile::tempdir()?;
+    let folder = args.run.as_deref().unwrap_or(temporary.path());
+    let mut last = None;
     for (n, &epochs) in args.report_at.iter().enumerate() {
-        let config = TrainConfig {
-            seed: args.seed,
-            epochs,
-            batch_size: args.batch_size,
-            accumulate: Some(args.accumulate),
-            learning_rate: args.learning_rate,
-            l2: args.l2,
-            loss,
-            schedule,
-            fused: !args.autodiff,
-            bf16_layers: args.bf16_layers,
-            checkpoint_every: 0,
-            ..TrainConfig::published()
-        };
-        let trained = Trainer::new(&dataset)
+        let trained = Trainer::new(dataset)
             .model(model.clone())
-            .config(config)
+            .config(TrainConfig {
+                epochs,
+                ..config.clone()
+            })
             .ranking(None)
             .device(args.device)
             .observer(&mut ConsoleProgress::new())
-            .folder(&folder)
+            .folder(folder)
             .resume(n > 0)
             .run()?;
-        let artifact = &trained.artifact;
+        let embeddings = trained.artifact.embeddings;
         let ranker = EmbeddingRanker::from_nodes(
             format!("{} at epoch {}", model.name(), trained.best_epoch),
-            artifact.embeddings.data().to_vec(),
-            split.train.interactions().n_users(),
-            artifact.embeddings.dimension(),
+            embeddings.data().to_vec(),
+            dataset.users.len(),
+            embeddings.dimension(),
         )?;
-        evaluations.push(evaluate_test(&ranker, &split.train, &split.test, &options)?);
+        report.add(&ranker)?;
         last = Some(ranker);
         if trained.reason == EndReason::EarlyStopping {
             break;
         }
     }
-    if let (Some(filter), Some(model)) = (args.filter, &last) {
-        let partner = LinearRanker::new(
-            FilterConfigs::default().fit(filter, &split.train)?,
-            &split.train,
-        );
-        if let Some(weight) = filter_weight(&args, model, &partner, split)? {
-            let members: Vec<Member<'_>> = vec![
-                (Box::new(model), 1.0 - weight),
-                (Box::new(&partner), weight),
-            ];
-            let ensemble = EnsembleRanker::new(members, Fusion::Score)?;
-            evaluations.push(evaluate_test(
-                &ensemble,
-                &split.train,
-                &split.test,
-                &options,
-            )?);
-        }
-        evaluations.push(evaluate_test(
-            &partner,
-            &split.train,
-            &split.test,
-            &options,
-        )?);
-    }
-    if let Some(model) = last.filter(|_| args.bf16_answers) {
-        let rounded = model.with_storage(Storage::Bf16)?;
-        evaluations.push(evaluate_test(
-            &rounded,
-            &split.train,
-            &split.test,
-            &options,
-        )?);
-    }
-    let popularity = PopularityRanker::from_interactions(split.train.interactions());
-    evaluations.push(evaluate_test(
-        &popularity,
-        &split.train,
-        &split.test,
-        &options,
-    )?);
-    println!(
-        "{}",
-        Comparison::new(&evaluations, Metric::Recall, 20, args.seed)?
-    );
-    Ok(())
+    Ok(last)
 }
 
 /// The weight of the filter in the ensemble: given, or chosen on the validation pairs.

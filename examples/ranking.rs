@@ -13,8 +13,8 @@
 use anyhow::Context;
 use clap::Parser;
 use lightgcn_core::{
-    Behavior, BehaviorWeightsConfig, Catalogue, Dataset, InteractionsBuilder, ItemId, Lineage,
-    Split, Truth, UserId, Vocabulary,
+    Behavior, BehaviorWeights, BehaviorWeightsConfig, Catalogue, Dataset, InteractionsBuilder,
+    ItemId, Lineage, Split, Truth, UserId, Vocabulary,
 };
 use lightgcn_data::{PrepareConfig, prepare};
 use lightgcn_linear::CascadingRankConfig;
@@ -23,7 +23,7 @@ use lightgcn_recommend::{
     CascadingRanker, Comparison, EvaluationOptions, LearnedRanker, LearnedRanking,
     PopularityRanker, Ranker, RankingConfig, SeenNotBoughtRanker, evaluate_test,
 };
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -159,54 +159,18 @@ impl Tables {
 
     /// Without the validation pairs in training, or with them.
     fn dataset(&self, validating: bool) -> anyhow::Result<Dataset> {
+        let weights = self.weights()?;
+        let counts = self.counts(validating);
+        let all = || counts.keys().chain(&self.test);
+        let n_users = all().map(|pair| pair.0 as usize + 1).max().unwrap_or(0);
+        let n_items = all().map(|pair| pair.1 as usize + 1).max().unwrap_or(0);
         let n_others = self.behaviors.len() - 1;
-        let table = self
-            .behaviors
-            .iter()
-            .enumerate()
-            .map(|(n, (name, _))| Behavior {
-                name: name.clone(),
-                weight: 0.5 + 0.5 * n as f64 / n_others.max(1) as f64,
-                cap: None,
-                target: n == n_others,
-            });
-        let weights = BehaviorWeightsConfig {
-            behaviors: table.collect(),
-            floor: None,
-            ceiling: None,
-            half_life_days: None,
-        };
-        let weights = weights.check()?;
         let names: Vec<&str> = self.behaviors.iter().map(|(name, _)| &name[..]).collect();
-        let mut counts: BTreeMap<(u32, u32), Vec<u32>> = BTreeMap::new();
-        for (n, (_, pairs)) in self.behaviors.iter().enumerate() {
-            for pair in pairs {
-                if validating && n == n_others && self.valid.contains(pair) {
-                    continue;
-                }
-                counts.entry(*pair).or_insert_with(|| vec![0; names.len()])[n] = 1;
-            }
-        }
-        let all: HashSet<(u32, u32)> = counts
-            .keys()
-            .copied()
-            .chain(self.test.iter().copied())
-            .collect();
-        let n_users = all
-            .iter()
-            .map(|pair| pair.0 as usize + 1)
-            .max()
-            .unwrap_or(0);
-        let n_items = all
-            .iter()
-            .map(|pair| pair.1 as usize + 1)
-            .max()
-            .unwrap_or(0);
         let mut builder = InteractionsBuilder::from_names(&names, &names[n_others..])?;
-        for ((user, item), counts) in counts {
+        for ((user, item), counts) in &counts {
             let wide: Vec<f64> = counts.iter().map(|&n| f64::from(n)).collect();
             let weight = weights.combine(&wide, counts[n_others] > 0) as f32;
-            builder.push(UserId(user), ItemId(item), weight, &counts, None)?;
+            builder.push(UserId(*user), ItemId(*item), weight, counts, None)?;
         }
         let truth = |pairs: &Pairs| {
             let pairs = pairs
@@ -228,6 +192,44 @@ impl Tables {
             weights,
             Lineage::default(),
         )?)
+    }
+
+    /// The weights of the behaviors, of which the last is the target.
+    fn weights(&self) -> anyhow::Result<BehaviorWeights> {
+        let n_others = self.behaviors.len() - 1;
+        let table = self
+            .behaviors
+            .iter()
+            .enumerate()
+            .map(|(n, (name, _))| Behavior {
+                name: name.clone(),
+                weight: 0.5 + 0.5 * n as f64 / n_others.max(1) as f64,
+                cap: None,
+                target: n == n_others,
+            });
+        let weights = BehaviorWeightsConfig {
+            behaviors: table.collect(),
+            floor: None,
+            ceiling: None,
+            half_life_days: None,
+        };
+        Ok(weights.check()?)
+    }
+
+    /// How often each training pair has each behavior: once or never.
+    fn counts(&self, validating: bool) -> BTreeMap<(u32, u32), Vec<u32>> {
+        let n_others = self.behaviors.len() - 1;
+        let mut counts = BTreeMap::new();
+        for (n, (_, pairs)) in self.behaviors.iter().enumerate() {
+            for pair in pairs {
+                if validating && n == n_others && self.valid.contains(pair) {
+                    continue;
+                }
+                let counts = counts.entry(*pair);
+                counts.or_insert_with(|| vec![0; n_others + 1])[n] = 1;
+            }
+        }
+        counts
     }
 }
 

@@ -13,10 +13,15 @@ mod progress;
 use anyhow::Context;
 use args::{Cli, Command, LogFormat};
 use clap::Parser;
+#[cfg(feature = "otlp")]
+use lightgcn::serve::OtlpExport;
 use lightgcn::train::Preset;
 use output::Output;
 use std::io::IsTerminal;
 use std::process::ExitCode;
+use tracing_subscriber::Layer;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// Training frees and allocates large buffers at every step. This allocator keeps them; the
 /// system's returns each one to the kernel and then pays for fresh pages.
@@ -37,21 +42,45 @@ fn main() -> ExitCode {
     let level = levels[usize::from(cli.common.verbose.min(2))];
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let log = tracing_subscriber::fmt::layer()
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
-    match cli.common.log_format {
-        LogFormat::Text => log.init(),
-        LogFormat::Json => log.json().flatten_event(true).init(),
-    }
+    let log = match cli.common.log_format {
+        LogFormat::Text => log.boxed(),
+        LogFormat::Json => log.json().flatten_event(true).boxed(),
+    };
+    let logged = tracing_subscriber::registry().with(log.with_filter(filter));
     let output = Output::new(cli.common.json);
+    #[cfg(feature = "otlp")]
+    let (logged, _export) = match exported(&cli.command) {
+        Ok(export) => (logged.with(export.as_ref().map(OtlpExport::layer)), export),
+        Err(error) => {
+            output.error(&error);
+            return ExitCode::FAILURE;
+        }
+    };
+    logged.init();
     match run(&cli, &output) {
         Ok(code) => code,
         Err(error) => {
             output.error(&error);
             ExitCode::FAILURE
         }
+    }
+}
+
+/// The export of a service's traces, if the environment names a collector.
+#[cfg(feature = "otlp")]
+fn exported(command: &Command) -> anyhow::Result<Option<OtlpExport>> {
+    let is_wanted = [
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+    ]
+    .iter()
+    .any(|name| std::env::var_os(name).is_some());
+    match command {
+        Command::Serve(_) if is_wanted => Ok(Some(OtlpExport::start()?)),
+        _ => Ok(None),
     }
 }
 

@@ -26,7 +26,8 @@ pub struct Dataset {
 }
 
 impl Dataset {
-    /// Combines the parts and checks that their numbers of users and items agree.
+    /// Combines the parts and checks that their numbers of users and items agree. The vocabularies normalize ids as the
+    /// lineage says.
     ///
     /// # Errors
     /// [`CoreError::Damaged`] if the vocabularies, the catalogue or the behaviors do not match the
@@ -63,10 +64,11 @@ impl Dataset {
                 detail: format!("the training part counts {:?}", train.behaviors()),
             });
         }
+        let normalization = lineage.id_normalization();
         Ok(Self {
             split,
-            users,
-            items,
+            users: users.with_normalization(normalization),
+            items: items.with_normalization(normalization),
             catalogue,
             knowledge: Knowledge::default(),
             behaviors,

@@ -1,5 +1,6 @@
 //! The lineage of results.
 
+use crate::IdNormalization;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -130,6 +131,19 @@ pub struct Lineage {
 const FORGOTTEN: &str = "forgotten_users";
 
 impl Lineage {
+    /// The name of the option for the form of ids.
+    pub const NORMALIZE_IDS: &str = "format.normalize_ids";
+
+    /// The form of the ids, from the option of that name. Default: [`IdNormalization::None`].
+    #[must_use]
+    pub fn id_normalization(&self) -> IdNormalization {
+        let option = self.options.get(Self::NORMALIZE_IDS);
+        match option.is_some_and(|name| name == IdNormalization::Nfc.name()) {
+            true => IdNormalization::Nfc,
+            false => IdNormalization::None,
+        }
+    }
+
     /// Counts one more user removed from the result. Without this, an older checkpoint would seem
     /// to have the same rows.
     pub fn forget_user(&mut self) {

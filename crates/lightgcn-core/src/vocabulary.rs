@@ -1,7 +1,8 @@
 //! The shop's own ids and their dense row numbers.
 
-use crate::{CoreError, NodeId};
+use crate::{CoreError, IdNormalization, NodeId};
 use hashbrown::{DefaultHashBuilder, HashTable};
+use std::borrow::Cow;
 use std::hash::BuildHasher;
 use std::marker::PhantomData;
 
@@ -16,6 +17,7 @@ pub struct Vocabulary<I> {
     ends: Vec<u64>,
     rows: HashTable<u32>,
     hasher: DefaultHashBuilder,
+    normalization: IdNormalization,
     kind: PhantomData<I>,
 }
 
@@ -28,8 +30,35 @@ impl<I: NodeId> Vocabulary<I> {
             ends: Vec::new(),
             rows: HashTable::new(),
             hasher: DefaultHashBuilder::default(),
+            normalization: IdNormalization::None,
             kind: PhantomData,
         }
+    }
+
+    /// The same vocabulary, which from now on normalizes ids that it is given. Ids that it already
+    /// has stay as they are. Default: [`IdNormalization::None`].
+    ///
+    /// ```
+    /// use lightgcn_core::{IdNormalization, UserId, Vocabulary};
+    ///
+    /// let users = Vocabulary::<UserId>::from_names(["ann", "caf\u{e9}"])?;
+    /// assert_eq!(users.get("cafe\u{301}"), None);
+    /// let users = users.with_normalization(IdNormalization::Nfc);
+    /// assert_eq!(users.get("cafe\u{301}"), Some(UserId(1)));
+    /// # Ok::<(), lightgcn_core::CoreError>(())
+    /// ```
+    #[must_use]
+    pub fn with_normalization(self, normalization: IdNormalization) -> Self {
+        Self {
+            normalization,
+            ..self
+        }
+    }
+
+    /// An id in the form that this vocabulary gives to ids.
+    #[must_use]
+    pub fn normalized<'n>(&self, name: &'n str) -> Cow<'n, str> {
+        self.normalization.apply(name)
     }
 
     /// The vocabulary in which row `n` is the `n`-th of `names`.
@@ -106,6 +135,7 @@ impl<I: NodeId> Vocabulary<I> {
     /// # Errors
     /// [`CoreError::TooManyIds`] beyond 2^32 − 1 ids.
     pub fn insert(&mut self, name: &str) -> Result<I, CoreError> {
+        let name = &*self.normalization.apply(name);
         let hash = self.hasher.hash_one(name);
         if let Some(&row) = self
             .rows
@@ -131,6 +161,7 @@ impl<I: NodeId> Vocabulary<I> {
     /// The row of `name`, or `None` if it is unknown.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<I> {
+        let name = &*self.normalization.apply(name);
         let hash = self.hasher.hash_one(name);
         let found = self
             .rows
@@ -190,6 +221,20 @@ mod tests {
         assert_eq!(v.name(UserId(2)), Some("ünï"));
         assert_eq!(v.name(UserId(3)), None);
         assert_eq!(v.iter().collect::<Vec<_>>(), ["7", "", "ünï"]);
+    }
+
+    #[test]
+    fn normalized_ids_are_one() {
+        let (composed, decomposed) = ("caf\u{e9}", "cafe\u{301}");
+        let mut split = Vocabulary::<UserId>::new();
+        assert_eq!(split.insert(decomposed).unwrap(), UserId(0));
+        assert_eq!(split.insert(composed).unwrap(), UserId(1));
+        let mut merged = Vocabulary::<UserId>::new().with_normalization(IdNormalization::Nfc);
+        assert_eq!(merged.insert(decomposed).unwrap(), UserId(0));
+        assert_eq!(merged.insert(composed).unwrap(), UserId(0));
+        assert_eq!(merged.name(UserId(0)), Some(composed));
+        assert_eq!(merged.clone().get(decomposed), Some(UserId(0)));
+        assert_eq!(merged.normalized(decomposed), composed);
     }
 
     #[test]

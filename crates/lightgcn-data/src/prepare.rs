@@ -2,15 +2,15 @@
 
 use crate::log::catalogue;
 use crate::log::reader::read_events_with_progress;
-use crate::split::{HeldOut, Parts, split};
+use crate::split::{HeldOut, split};
 use crate::weigh::pairs::{NO_ROW, Pairs, Rows, SECONDS_PER_DAY, Weighing, check_behaviors};
 use crate::{
     DataError, Duplicates, EventLog, FutureRows, KCoreConfig, LogFormat, Progress, ReadConfig,
     SplitConfig, add_knowledge, k_core, time,
 };
 use lightgcn_core::{
-    BehaviorId, BehaviorWeights, BehaviorWeightsConfig, CoreError, Dataset, ItemId, Lineage, Split,
-    StageReport, Truth, UserId, Vocabulary, reference_time,
+    BehaviorId, BehaviorWeights, BehaviorWeightsConfig, CoreError, Dataset, InputFile, ItemId,
+    Lineage, Split, StageReport, Truth, UserId, Vocabulary, reference_time,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -142,6 +142,26 @@ impl ValidPrepareConfig {
                 ..self.config.clone()
             },
             behaviors: self.behaviors.clone(),
+        }
+    }
+
+    /// The lineage of a dataset with these options, the times that its split `found`, its inputs and its stages.
+    fn lineage(
+        &self,
+        found: Vec<(&'static str, String)>,
+        inputs: Vec<InputFile>,
+        stages: Vec<StageReport>,
+    ) -> Lineage {
+        let found = found.into_iter();
+        let mut options = self.options();
+        options.extend(found.map(|(name, text)| (name.to_owned(), text)));
+        Lineage {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            seed: self.config.seed,
+            inputs,
+            options,
+            stages,
+            figures: BTreeMap::new(),
         }
     }
 
@@ -279,15 +299,10 @@ pub fn prepare_log(log: &EventLog, config: &ValidPrepareConfig) -> Result<Datase
         });
     }
 
-    let Parts {
-        validation,
-        test,
-        found,
-        inputs,
-        ..
-    } = parts;
-    let validation = truth(validation, &users, &items, &mut stages)?;
-    let test = truth(test, &users, &items, &mut stages)?;
+    let found = std::mem::take(&mut parts.found);
+    let inputs = [log.inputs(), &parts.inputs].concat();
+    let validation = truth(parts.validation, &users, &items, &mut stages)?;
+    let test = truth(parts.test, &users, &items, &mut stages)?;
     if test.is_empty() && options.split.has_test() {
         return Err(DataError::NothingToTest {
             report: sentences(&stages[stages.len() - 1..]),
@@ -297,27 +312,13 @@ pub fn prepare_log(log: &EventLog, config: &ValidPrepareConfig) -> Result<Datase
     for stage in &stages[log.stages().len()..] {
         tracing::info!("{stage}");
     }
-    let mut described = config.options();
-    described.extend(
-        found
-            .into_iter()
-            .map(|(name, text)| (name.to_owned(), text)),
-    );
-    let lineage = Lineage {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        seed: options.seed,
-        inputs: [log.inputs(), &inputs].concat(),
-        options: described,
-        stages,
-        figures: BTreeMap::new(),
-    };
     let dataset = Dataset::new(
         Split::new(train, validation, test)?,
         names(log.user_ids(), &users)?,
         names(log.item_ids(), &items)?,
         catalogue::select(log.catalogue(), &items.old_of)?,
         behaviors.clone(),
-        lineage,
+        config.lineage(found, inputs, stages),
     )?;
     let is_known = |id: &str| log.item_ids().get(id).is_some();
     add_knowledge(dataset, &options.knowledge, is_known)

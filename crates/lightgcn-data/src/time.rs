@@ -14,6 +14,15 @@ const DAY: i64 = 86_400;
 /// 1995-01-01, before which there were no online shops.
 pub(crate) const SHOPS_FROM: i64 = 788_918_400;
 
+/// 1996-01-01. The oldest public logs of events, such as EachMovie, are of February 1996.
+const PUBLIC_LOGS_FROM: i64 = 820_454_400;
+
+/// 2001-01-01, from which Apple's programs count seconds.
+const YEAR_2001: i64 = 978_307_200;
+
+/// The oldest events that a log of today is expected to have, in seconds before now: 15 years.
+const EXPECTED_AGE: i64 = 15 * 365 * DAY;
+
 /// Day 0 of common day counts, in days before 1970-01-01: Unix, Excel (1904 and 1900), the modified
 /// Julian day, Python's ordinal, MATLAB, the Julian day.
 const DAY_COUNTS: [i64; 7] = [0, 24_107, 25_569, 40_587, 719_163, 719_529, 2_440_587];
@@ -51,6 +60,9 @@ pub enum TimeUnit {
     Microseconds,
     /// Nanoseconds since 1970.
     Nanoseconds,
+    /// Seconds since 2001, as Apple's programs count them.
+    #[serde(rename = "seconds-since-2001")]
+    SecondsSince2001,
 }
 
 impl TimeUnit {
@@ -62,6 +74,7 @@ impl TimeUnit {
             Self::Milliseconds => "milliseconds",
             Self::Microseconds => "microseconds",
             Self::Nanoseconds => "nanoseconds",
+            Self::SecondsSince2001 => "seconds-since-2001",
         }
     }
 
@@ -73,11 +86,33 @@ impl TimeUnit {
             Self::Auto if size < 100_000_000_000_000 => 1_000,
             Self::Auto if size < 100_000_000_000_000_000 => 1_000_000,
             Self::Auto | Self::Nanoseconds => 1_000_000_000,
-            Self::Seconds => 1,
+            Self::Seconds | Self::SecondsSince2001 => 1,
             Self::Milliseconds => 1_000,
             Self::Microseconds => 1_000_000,
         }
     }
+
+    /// The time that numbers count from, in seconds since 1970.
+    fn origin(self) -> i64 {
+        match self {
+            Self::SecondsSince2001 => YEAR_2001,
+            _ => 0,
+        }
+    }
+}
+
+/// The first time of a log whose times, from `first` to `last`, are probably seconds since 2001 that were read as seconds
+/// since 1970: all are more than 15 years before `now` and, counted from 2001, within these years. `None` if not, or if
+/// the log starts in 1996 or later, where logs of these years cannot be told apart.
+pub(crate) fn since_2001(first: i64, last: i64, now: i64) -> Option<i64> {
+    let expected = now.saturating_sub(EXPECTED_AGE)..=future_from(now);
+    let (of_2001, last_of_2001) = (
+        first.saturating_add(YEAR_2001),
+        last.saturating_add(YEAR_2001),
+    );
+    let is_old = first < PUBLIC_LOGS_FROM && last < *expected.start();
+    let is_expected = expected.contains(&of_2001) && expected.contains(&last_of_2001);
+    (is_old && is_expected).then_some(of_2001)
 }
 
 /// Why a text is not a time.
@@ -260,7 +295,9 @@ impl<'t> Number<'t> {
         let seconds = number.map(|number| {
             let below = self.negative && self.fraction.bytes().any(|c| c != b'0');
             let signed = if self.negative { -number } else { number };
-            (signed - i64::from(below)).div_euclid(unit.per_second(number.unsigned_abs()))
+            let per_second = unit.per_second(number.unsigned_abs());
+            let seconds = (signed - i64::from(below)).div_euclid(per_second);
+            seconds.saturating_add(unit.origin())
         });
         let is_sane = seconds.is_some_and(|s| (SHOPS_FROM..=future_from(now)).contains(&s));
         let padded = self.whole.len() >= 6 && self.whole.starts_with('0');

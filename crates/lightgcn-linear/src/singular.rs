@@ -118,19 +118,16 @@ impl Search<'_> {
         let mut before = std::mem::take(&mut self.block);
         self.gram_times(&before, &mut between, &mut product);
         let scale = sigma / center;
-        let mut now = combine(&product, scale, &before, -center * scale, &[], 0.0);
+        let mut now = combine(&[(scale, &product), (-center * scale, &before)]);
         for _ in 1..products.clamp(1, MOST_PRODUCTS) {
             let next = 1.0 / (tau - sigma);
             self.gram_times(&now, &mut between, &mut product);
             let scale = 2.0 * next / center;
-            let new = combine(
-                &product,
-                scale,
-                &now,
-                -center * scale,
-                &before,
-                -sigma * next,
-            );
+            let new = combine(&[
+                (scale, &product),
+                (-center * scale, &now),
+                (-sigma * next, &before),
+            ]);
             before = std::mem::replace(&mut now, new);
             sigma = next;
         }
@@ -166,14 +163,18 @@ impl Search<'_> {
     }
 }
 
-/// a · x + b · y + c · z, where z may be empty.
-fn combine(x: &[f32], a: f64, y: &[f32], b: f64, z: &[f32], c: f64) -> Vec<f32> {
-    let (a, b, c) = (a as f32, b as f32, c as f32);
-    let sums = x.iter().zip(y).map(|(x, y)| a * x + b * y);
-    if z.is_empty() {
-        return sums.collect();
+/// The sum of vectors of the same length, each with its factor, in this order.
+fn combine(terms: &[(f64, &[f32])]) -> Vec<f32> {
+    let Some((&(factor, first), others)) = terms.split_first() else {
+        return Vec::new();
+    };
+    let mut sums: Vec<f32> = first.iter().map(|x| factor as f32 * x).collect();
+    for &(factor, vector) in others {
+        for (sum, x) in sums.iter_mut().zip(vector) {
+            *sum += factor as f32 * x;
+        }
     }
-    sums.zip(z).map(|(sum, z)| sum + c * z).collect()
+    sums
 }
 
 #[cfg(test)]

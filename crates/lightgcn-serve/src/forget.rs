@@ -6,6 +6,7 @@ use lightgcn_core::Dataset;
 use lightgcn_recommend::propagate_anew;
 use lightgcn_store::{Artifact, DatasetFolder, StoreError, beside, kept_models, remove_folder};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The suffix of a dataset's name for the one with the whole log.
@@ -66,11 +67,12 @@ pub fn forget(user: &str, options: &ForgetOptions) -> Result<ForgetReport, Serve
     if let Some(path) = &options.events {
         report.events = forget_events(user, path)?;
     }
+    let mut forms = BTreeSet::from([user.to_owned()]);
     for path in &options.datasets {
         let whole = beside(path, WHOLE);
         for path in [Some(path), Some(&whole).filter(|path| path.exists())] {
             if let Some(path) = path
-                && forget_in_dataset(user, path)?
+                && forget_in_dataset(user, path, &mut forms)?
             {
                 report.datasets.push(path.clone());
             }
@@ -80,9 +82,15 @@ pub fn forget(user: &str, options: &ForgetOptions) -> Result<ForgetReport, Serve
         // Left over if a retraining was killed.
         remove(&beside(path, WORK), "delete the folder of a retraining")?;
         for kept in kept_models(path)? {
-            forget_in_model(user, &kept.path, &mut report)?;
+            forget_in_model(user, &kept.path, &mut report, &mut forms)?;
         }
-        forget_in_model(user, path, &mut report)?;
+        forget_in_model(user, path, &mut report, &mut forms)?;
+    }
+    forms.remove(user);
+    if let Some(path) = &options.events {
+        for user in &forms {
+            report.events += forget_events(user, path)?;
+        }
     }
     Ok(report)
 }
@@ -99,8 +107,14 @@ fn forget_events(user: &str, path: &Path) -> Result<u64, ServeError> {
     Ok(events)
 }
 
-fn forget_in_dataset(user: &str, path: &Path) -> Result<bool, ServeError> {
+/// Also adds the form of the id that the dataset has.
+fn forget_in_dataset(
+    user: &str,
+    path: &Path,
+    forms: &mut BTreeSet<String>,
+) -> Result<bool, ServeError> {
     let dataset = Dataset::load(path)?;
+    forms.insert(dataset.users.normalized(user).into_owned());
     let rest = dataset.without_user(user);
     let Some(rest) = rest.map_err(|source| StoreError::Content {
         path: path.to_owned(),
@@ -114,8 +128,15 @@ fn forget_in_dataset(user: &str, path: &Path) -> Result<bool, ServeError> {
     Ok(true)
 }
 
-fn forget_in_model(user: &str, path: &Path, report: &mut ForgetReport) -> Result<(), ServeError> {
+/// Also adds the form of the id that the model has.
+fn forget_in_model(
+    user: &str,
+    path: &Path,
+    report: &mut ForgetReport,
+    forms: &mut BTreeSet<String>,
+) -> Result<(), ServeError> {
     let artifact = Artifact::load(path)?;
+    forms.insert(artifact.users.normalized(user).into_owned());
     let Some(mut rest) = artifact.without_user(user)? else {
         return Ok(());
     };

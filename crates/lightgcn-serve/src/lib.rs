@@ -74,7 +74,7 @@
 //! then), `recorder` (shown lists), `shadow` (a second model) and `refit` (retraining), `work` (the cost of requests, the
 //! scoring threads and their queue) and `metrics`. `routes` has a file per group of routes,
 //! `middleware` what wraps them, `front` the state for that, `access` access control, `cached`
-//! entity tags, `observe` the logs of requests; `extract` and `checks` read requests, `answer`,
+//! entity tags, `observe` the logs of requests, `otlp` their export; `extract` and `checks` read requests, `answer`,
 //! `api_error` and `plain` write responses. `server` and `socket` listen. `forget` removes a person
 //! from everything on disk.
 #![forbid(unsafe_code)]
@@ -100,6 +100,8 @@ mod metrics;
 mod middleware;
 mod models;
 mod observe;
+#[cfg(feature = "otlp")]
+mod otlp;
 mod page_settings;
 mod plain;
 mod recorder;
@@ -128,6 +130,8 @@ pub use events::{
 pub use experiment::{ArmConfig, ExperimentConfig};
 pub use forget::{ForgetOptions, ForgetReport, forget};
 pub use keys::{ApiKey, Scope};
+#[cfg(feature = "otlp")]
+pub use otlp::OtlpExport;
 pub use refit::{RefitSchedule, Refitted};
 pub use server::{Server, raise_descriptor_limit, stop_signal};
 pub use service::Service;

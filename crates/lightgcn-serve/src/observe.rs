@@ -50,7 +50,11 @@ pub(crate) async fn observe(
     let matched = request.extensions().get::<MatchedPath>().cloned();
     let route = matched.as_ref().map_or("other", MatchedPath::as_str);
     let method = method_name(request.method());
-    let span = span(route, method, &id, request.headers());
+    let trace = request.headers().get(TRACEPARENT);
+    let trace = trace.and_then(|text| Trace::parse(text.to_str().ok()?));
+    let span = span(route, method, &id, trace);
+    #[cfg(feature = "otlp")]
+    crate::otlp::begin(&span, method, route, trace);
     let _guard = InFlight::new(front.metrics.in_flight.clone());
     let mut response = next.run(request).instrument(span.clone()).await;
     response.headers_mut().insert(REQUEST_ID, id);
@@ -60,6 +64,8 @@ pub(crate) async fn observe(
     let counted = of_shop.map_or(route, MatchedPath::as_str);
     let metrics = shop.as_ref().map_or(&front.metrics, |shop| &shop.metrics);
     metrics.request(counted, method, status, time);
+    #[cfg(feature = "otlp")]
+    crate::otlp::end(&span, response.status());
     let _entered = span.enter();
     let name = shop.as_ref().map(|shop| &*shop.name);
     log(name, status, time, response.body().size_hint().exact());
@@ -74,9 +80,7 @@ fn log(shop: Option<&str>, status: u16, time: Duration, bytes: Option<u64>) {
 
 /// The log span of a request: its route, never its path, since paths contain users' ids. It is
 /// attached to every line about the request, at any level.
-fn span(route: &str, method: &'static str, id: &HeaderValue, headers: &HeaderMap) -> Span {
-    let trace = headers.get(TRACEPARENT).and_then(|text| text.to_str().ok());
-    let trace = trace.and_then(Trace::parse);
+fn span(route: &str, method: &'static str, id: &HeaderValue, trace: Option<Trace<'_>>) -> Span {
     tracing::error_span!(
         "request",
         method,
@@ -99,9 +103,15 @@ fn id_of(headers: &HeaderMap) -> HeaderValue {
 
 /// The trace of a request and the span that sent it, in hexadecimal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Trace<'a> {
-    trace: &'a str,
-    parent: &'a str,
+pub(crate) struct Trace<'a> {
+    pub(crate) trace: &'a str,
+    pub(crate) parent: &'a str,
+    /// Whether the sender records it.
+    #[cfg_attr(
+        not(feature = "otlp"),
+        allow(dead_code, reason = "only the export reads it")
+    )]
+    pub(crate) is_sampled: bool,
 }
 
 impl<'a> Trace<'a> {
@@ -110,13 +120,18 @@ impl<'a> Trace<'a> {
         let mut parts = text.split('-');
         let mut next = |length| parts.next().filter(|part| is_hex(part, length));
         let version = next(2)?;
-        let (trace, parent, _flags) = (next(32)?, next(16)?, next(2)?);
+        let (trace, parent, flags) = (next(32)?, next(16)?, next(2)?);
         let is_known = match version {
             "00" => parts.next().is_none(),
             later => later != "ff",
         };
         let is_set = |id: &str| id.bytes().any(|digit| digit != b'0');
-        (is_known && is_set(trace) && is_set(parent)).then_some(Self { trace, parent })
+        let is_sampled = u8::from_str_radix(flags, 16).ok()? & 1 == 1;
+        (is_known && is_set(trace) && is_set(parent)).then_some(Self {
+            trace,
+            parent,
+            is_sampled,
+        })
     }
 }
 
@@ -160,14 +175,18 @@ mod tests {
     #[test]
     fn traces_are_read_as_the_standard_says() {
         let (trace, parent) = ("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7");
-        let found = Some(Trace { trace, parent });
-        for valid in [
-            format!("00-{trace}-{parent}-01"),
-            format!("00-{trace}-{parent}-00"),
-            format!("01-{trace}-{parent}-01"),
-            format!("cc-{trace}-{parent}-01-what-comes-later"),
+        for (valid, is_sampled) in [
+            (format!("00-{trace}-{parent}-01"), true),
+            (format!("00-{trace}-{parent}-00"), false),
+            (format!("01-{trace}-{parent}-03"), true),
+            (format!("cc-{trace}-{parent}-02-what-comes-later"), false),
         ] {
-            assert_eq!(Trace::parse(&valid), found, "{valid}");
+            let found = Trace {
+                trace,
+                parent,
+                is_sampled,
+            };
+            assert_eq!(Trace::parse(&valid), Some(found), "{valid}");
         }
         for invalid in [
             String::new(),

@@ -287,7 +287,10 @@ impl Shared {
     pub(crate) fn model_beside(&self, active: &Arc<Model>, user: &str) -> Chosen {
         let active = Arc::clone(active);
         match &self.arms {
-            Some(arms) => arms.choose(user, active),
+            Some(arms) => {
+                let user = active.recommender.normalized_id(user);
+                arms.choose(&user, active)
+            }
             None => Chosen::alone(active),
         }
     }
@@ -328,7 +331,7 @@ impl Shared {
 
     /// A user's stored events that the model can use and was not trained on.
     pub(crate) fn recent_events(&self, model: &Model, user: &str) -> Vec<ContextEvent> {
-        let stored = self.events.of_user(user);
+        let stored = self.events.of_user(&model.recommender.normalized_id(user));
         if stored.is_empty() {
             return stored;
         }

@@ -3,8 +3,12 @@
 
 mod common;
 
-use common::{get, post, service};
+use common::{artifact, config, get, post, service};
+use lightgcn_core::{IdNormalization, Lineage, Vocabulary};
+use lightgcn_recommend::Recommender;
+use lightgcn_serve::{MemoryEvents, Service};
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 /// A service whose users have posted these events, and the answer to the post.
 async fn posted(events: Value) -> (axum::Router, common::Reply) {
@@ -50,6 +54,57 @@ async fn ids_are_strings_or_integers() {
         let event = json!({"user": wrong, "item": "p1", "behavior": "view"});
         let (_, reply) = posted(json!([event])).await;
         assert_eq!(reply.error(400), "bad_json");
+    }
+}
+
+/// A service whose model has the user and the item `é`, in one character.
+fn accented(normalization: IdNormalization) -> Service {
+    let mut artifact = artifact(1.0);
+    let option = (
+        Lineage::NORMALIZE_IDS.to_owned(),
+        normalization.name().to_owned(),
+    );
+    artifact.lineage.options.extend([option]);
+    let users = artifact
+        .users
+        .iter()
+        .map(|name| name.replace("u0", "\u{e9}"));
+    let users = Vocabulary::from_names(users).unwrap();
+    artifact.users = users.with_normalization(normalization);
+    let items = artifact
+        .items
+        .iter()
+        .map(|name| name.replace("p3", "\u{e9}"));
+    let items = Vocabulary::from_names(items).unwrap();
+    artifact.items = items.with_normalization(normalization);
+    let recommender = Recommender::from_artifact(artifact).unwrap();
+    Service::from_recommender(recommender, config(), Arc::new(MemoryEvents::default())).unwrap()
+}
+
+#[tokio::test]
+async fn ids_are_looked_up_in_the_form_of_the_model() {
+    // `é` as a letter and its accent, and in one character.
+    let (decomposed, composed) = ("e%CC%81", "%C3%A9");
+    for normalization in [IdNormalization::None, IdNormalization::Nfc] {
+        let is_same = normalization == IdNormalization::Nfc;
+        let router = accented(normalization).router();
+        let user = get(&router, &format!("/v1/users/{decomposed}"))
+            .await
+            .json();
+        assert_eq!(user["known"], is_same);
+        // Without normalization, that is another item and another user.
+        let event = json!({"user": "e\u{301}", "item": "e\u{301}", "behavior": "view"});
+        let body = json!({"events": [event]}).to_string();
+        assert_eq!(post(&router, "/v1/events", body).await.status, 200);
+        for user in [decomposed, composed] {
+            let user = get(&router, &format!("/v1/users/{user}")).await.json();
+            let history = user["history"].as_array().unwrap();
+            let has_it = history.iter().any(|item| item["item"] == "\u{e9}");
+            assert_eq!(has_it, is_same, "{user}");
+        }
+        let path = format!("/v1/popular?k=12&deny={decomposed}");
+        let popular = get(&router, &path).await.items();
+        assert_eq!(popular.contains(&"\u{e9}".to_owned()), !is_same);
     }
 }
 

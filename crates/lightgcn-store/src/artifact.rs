@@ -201,8 +201,10 @@ impl Artifact {
             .map(|(name, _)| *name)
             .collect();
         folder.expect_files(&names)?;
-        let users = read_vocabulary(&folder, USERS)?;
-        let items = read_vocabulary(&folder, ITEMS)?;
+        let lineage: Lineage = folder.read_json(LINEAGE)?;
+        let normalization = lineage.id_normalization();
+        let users = read_vocabulary(&folder, USERS)?.with_normalization(normalization);
+        let items = read_vocabulary(&folder, ITEMS)?.with_normalization(normalization);
         let (n_users, n_items) = (users.len(), items.len());
         let behaviors = folder.read_json(BEHAVIORS)?;
         // Before the embeddings: temporary memory for reading the pairs is freed before the largest
@@ -219,7 +221,7 @@ impl Artifact {
             catalogue: read_catalogue(&folder, n_items)?,
             popularity: read_popularity(&folder, n_items)?,
             behaviors,
-            lineage: folder.read_json(LINEAGE)?,
+            lineage,
             ranking: has_ranking
                 .then(|| StoredRanking::read(&folder, n_items))
                 .transpose()?,

@@ -34,6 +34,7 @@ impl Artifact {
         }
         let names = others.iter().filter_map(|&user| self.users.name(user));
         let users = Vocabulary::from_names(names).map_err(damaged)?;
+        let users = users.with_normalization(self.lineage.id_normalization());
         let without = |table: &EmbeddingTable| table.without_row(user.index());
         let mut lineage = self.lineage.clone();
         lineage.forget_user();

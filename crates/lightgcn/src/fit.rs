@@ -183,28 +183,7 @@ impl<'a> Fit<'a> {
     /// [`evaluate_test`](lightgcn_recommend::evaluate_test); [`Error::Interrupted`] if it was stopped before there was a model.
     pub fn run(mut self) -> Result<Fitted, Error> {
         let start = Instant::now();
-        if self.prepare.split == SplitConfig::None {
-            let issue = "split.kind is none, but `fit` compares on a test part; choose by-time, \
-                leave-last-out or random (everything is refitted on the whole log at the end)";
-            return Err(DataError::Config {
-                issues: vec![issue.to_owned()],
-            }
-            .into());
-        }
-        let log = read_log(&self.logs, &mut self.prepare, self.target.as_deref())?;
-        for warning in log.warnings() {
-            tracing::warn!("{warning}");
-        }
-        let prepare = self.prepare.check()?;
-        let whole = match self.refit {
-            true => Some(Spare::new(prepare_log(&log, &prepare.whole())?)),
-            false => None,
-        };
-        let dataset = prepare_log(&log, &prepare)?;
-        drop(log);
-        for stage in &dataset.lineage.stages {
-            tracing::info!("{stage}");
-        }
+        let (dataset, whole) = self.prepared()?;
         let stop = match self.time {
             Some(time) => {
                 let left = time.saturating_sub(start.elapsed());
@@ -252,6 +231,32 @@ impl<'a> Fit<'a> {
             verdict,
             ranking,
         })
+    }
+
+    /// Reads the logs and makes their dataset, and that of the whole log if it is needed.
+    fn prepared(&mut self) -> Result<(Dataset, Option<Spare<Dataset>>), Error> {
+        if self.prepare.split == SplitConfig::None {
+            let issue = "split.kind is none, but `fit` compares on a test part; choose by-time, \
+                leave-last-out or random (everything is refitted on the whole log at the end)";
+            return Err(DataError::Config {
+                issues: vec![issue.to_owned()],
+            }
+            .into());
+        }
+        let log = read_log(&self.logs, &mut self.prepare, self.target.as_deref())?;
+        for warning in log.warnings() {
+            tracing::warn!("{warning}");
+        }
+        let prepare = self.prepare.check()?;
+        let whole = match self.refit {
+            true => Some(Spare::new(prepare_log(&log, &prepare.whole())?)),
+            false => None,
+        };
+        let dataset = prepare_log(&log, &prepare)?;
+        for stage in &dataset.lineage.stages {
+            tracing::info!("{stage}");
+        }
+        Ok((dataset, whole))
     }
 
     fn trainer<'b>(&'b mut self, dataset: &'b Dataset) -> Trainer<'b> {
@@ -386,19 +391,31 @@ impl Verdict {
     }
 }
 
+impl Verdict {
+    /// How much higher the ranking's recall is than that of the best other, as a share of the latter; `None` if the
+    /// difference is not significant.
+    #[must_use]
+    pub fn change(&self) -> Option<f64> {
+        let change = self.recall / self.other_recall - 1.0;
+        (self.p_value <= SIGNIFICANCE && change.is_finite()).then_some(change)
+    }
+}
+
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Recall@{K} {:.4}: ", self.recall)?;
         let (other, p) = (&self.best_other, self.p_value);
-        let change = 100.0 * (self.recall / self.other_recall - 1.0);
-        if p > SIGNIFICANCE || !change.is_finite() {
+        let Some(change) = self.change() else {
             return write!(
                 f,
                 "not significantly different from the best of the others, \"{other}\" with {:.4} (p = {p:.4})",
                 self.other_recall
             );
-        }
-        let (by, direction) = (change.abs(), if change > 0.0 { "better" } else { "worse" });
+        };
+        let (by, direction) = (
+            100.0 * change.abs(),
+            if change > 0.0 { "better" } else { "worse" },
+        );
         write!(
             f,
             "{by:.0} % {direction} than the best of the others, \"{other}\" with {:.4} (p = {p:.4})",
@@ -461,16 +478,22 @@ mod tests {
     }
 
     #[test]
-    fn verdicts_say_better_worse_or_neither() {
+    fn verdicts_are_better_worse_or_neither() {
         let verdict = |recall, p_value| Verdict {
             recall,
             best_other: "popularity".to_owned(),
             other_recall: 0.2,
             p_value,
         };
-        let text = |recall, p| verdict(recall, p).to_string();
-        assert!(text(0.25, 0.001).contains("25 % better"));
-        assert!(text(0.1, 0.001).contains("50 % worse"));
-        assert!(text(0.25, 0.2).contains("not significantly"));
+        let change = |recall, p| verdict(recall, p).change();
+        assert!((change(0.25, 0.001).unwrap() - 0.25).abs() < 1e-12);
+        assert_eq!(change(0.1, 0.001), Some(-0.5));
+        assert_eq!(change(0.25, 0.2), None);
+        // No other ranker finds anything.
+        let alone = Verdict {
+            other_recall: 0.0,
+            ..verdict(0.25, 0.001)
+        };
+        assert_eq!(alone.change(), None);
     }
 }

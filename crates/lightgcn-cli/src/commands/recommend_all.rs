@@ -52,25 +52,18 @@ pub(crate) fn run(
     let name = out
         .file_name()
         .with_context(|| format!("{} is not a file name", out.display()))?;
-    let part = out.with_file_name(format!("{}.part", name.to_string_lossy()));
-    let writing = || format!("writing {}", out.display());
-    let file = File::create(&part).with_context(writing)?;
-    let progress = bar(users.len() as u64, "users");
-    let written = Lists::new(file, format).and_then(|lists| {
-        write_all(recommender, options, &users, lists, |done| {
-            progress.inc(done);
-        })
-    });
+    let name = name.to_string_lossy();
+    let part = out.with_file_name(format!("{name}.part"));
+    let written = write_part(recommender, options, &users, (&part, format));
     let kept = written.and_then(|rows| {
         std::fs::rename(&part, out)?;
         Ok(rows)
     });
-    progress.finish_and_clear();
     if kept.is_err() {
         // Report the first error, not this one.
         let _ = std::fs::remove_file(&part);
     }
-    let rows = kept.with_context(writing)?;
+    let rows = kept.with_context(|| format!("writing {}", out.display()))?;
     let manifest = shard.map(|shard| {
         let manifest = Manifest {
             model: recommender.artifact().identity()?,
@@ -78,12 +71,9 @@ pub(crate) fn run(
             shard,
             users: users.len(),
             rows,
-            file: &name.to_string_lossy(),
+            file: &name,
         };
-        let path = out.with_file_name(format!("{}.json", name.to_string_lossy()));
-        let text = serde_json::to_string_pretty(&manifest)?;
-        std::fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
-        anyhow::Ok(path)
+        manifest.write(out.with_file_name(format!("{name}.json")))
     });
     let written = Written {
         users: users.len(),
@@ -103,19 +93,30 @@ pub(crate) fn run(
     output.result(&written, &text)
 }
 
-fn write_all(
+impl Manifest<'_> {
+    fn write(&self, path: PathBuf) -> anyhow::Result<PathBuf> {
+        let text = serde_json::to_string_pretty(self)?;
+        std::fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
+        Ok(path)
+    }
+}
+
+/// Writes the lists of these users into a file, and returns the number of rows.
+fn write_part(
     recommender: &Recommender,
     options: &RecommendOptions,
     users: &[&str],
-    mut out: Lists,
-    done: impl Fn(u64),
+    (path, format): (&Path, Format),
 ) -> anyhow::Result<u64> {
+    let mut out = Lists::new(File::create(path)?, format)?;
+    let progress = bar(users.len() as u64, "users");
     let mut rows = 0;
     for block in users.chunks(BLOCK) {
         let lists = recommender.list_many(block, options)?;
         rows += out.write(recommender, block, &lists)?;
-        done(block.len() as u64);
+        progress.inc(block.len() as u64);
     }
     out.finish()?;
+    progress.finish_and_clear();
     Ok(rows)
 }

@@ -8,8 +8,8 @@ use anyhow::ensure;
 use lightgcn::core::{Dataset, NodeId, Vocabulary};
 use lightgcn::store::{Artifact, keep_model};
 use lightgcn::train::{
-    Chosen, ConsoleProgress, Margin, RetrainFigures, RetrainReport, Retraining, TrainConfig,
-    TrainError, Trained, Trainer, WarmStart,
+    Chosen, ConsoleProgress, Margin, RetrainFigures, RetrainReport, Retraining, StopSignal,
+    TrainConfig, TrainError, Trained, Trainer, WarmStart,
 };
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -39,10 +39,30 @@ struct Outcome {
     /// Whether the published model was retrained on the whole log.
     refit: bool,
     best_epoch: u32,
+    #[serde(flatten)]
+    ids: KnownIds,
+}
+
+/// How many users and items the earlier model has too.
+#[derive(Serialize)]
+struct KnownIds {
     known_users: usize,
     new_users: usize,
     known_items: usize,
     new_items: usize,
+}
+
+impl KnownIds {
+    fn of(model: &Artifact, earlier: &Artifact) -> Self {
+        let known_users = known(&model.users, &earlier.users);
+        let known_items = known(&model.items, &earlier.items);
+        Self {
+            known_users,
+            new_users: model.users.len() - known_users,
+            known_items,
+            new_items: model.items.len() - known_items,
+        }
+    }
 }
 
 pub(crate) fn run(
@@ -62,51 +82,27 @@ pub(crate) fn run(
     let retraining = Retraining::new(&previous, &dataset, args.allow_other_ids)?;
     // Check now what is needed later, without keeping it in memory.
     data::whole(&args.data, &dataset)?;
-    let folder = runs::next_of(out);
-    if !args.resume {
-        // Left over from a retraining that was not published.
-        runs::remove(&folder)?;
-    }
-    let stop = interrupt::listen_in_training()?;
-    let mut bar = ConsoleProgress::new();
-    let mut train = |dataset: &Dataset, chosen: Option<&Chosen>| -> anyhow::Result<Trained> {
-        let mut trainer = Trainer::new(dataset)
-            .model(options.model.clone())
-            .config(options.train.clone())
-            .ranking(config.ranking.clone())
-            .device(config.device())
-            .observer(&mut bar)
-            .folder(&folder)
-            .resume(args.resume)
-            .stop(stop.clone())
-            .warm_start(start.clone());
-        if let Some(chosen) = chosen {
-            trainer = trainer.refit(chosen);
-        }
-        let trained = trainer.run()?;
-        ensure!(
-            !trained.reason.is_early(),
-            "interrupted; nothing was published. The run is saved in the checkpoint in {}: continue it with --resume",
-            folder.display()
-        );
-        Ok(trained)
+    let folder = folder(args, out)?;
+    let mut job = Runs {
+        options,
+        config: &config,
+        folder: &folder,
+        resume: args.resume,
+        start: &start,
+        stop: interrupt::listen_in_training()?,
+        bar: ConsoleProgress::new(),
     };
-    let mut trained = train(&dataset, None)?;
+    let mut trained = job.train(&dataset, None)?;
     let report = retraining.compare(&trained.artifact)?;
     let issues = report.issues(margin);
     let published = issues.is_empty();
     if published {
-        trained = train(
-            &data::whole(&args.data, &dataset)?,
-            Some(&trained.chosen()?),
-        )?;
+        let whole = data::whole(&args.data, &dataset)?;
+        trained = job.train(&whole, Some(&trained.chosen()?))?;
         let kept = keep_model(out, args.keep)?;
         trained.artifact.save(out)?;
         runs::follow(out, &trained.artifact, kept.as_ref())?;
     }
-    let Artifact { users, items, .. } = &trained.artifact;
-    let known_users = known(users, &previous.users);
-    let known_items = known(items, &previous.items);
     let outcome = Outcome {
         published,
         issues,
@@ -122,16 +118,58 @@ pub(crate) fn run(
         refit: published,
         adam_carried_over: start.has_checkpoint(),
         best_epoch: trained.best_epoch,
-        known_users,
-        new_users: users.len() - known_users,
-        known_items,
-        new_items: items.len() - known_items,
+        ids: KnownIds::of(&trained.artifact, &previous),
     };
     output.result(&outcome, &text(&outcome))?;
-    Ok(match published {
-        true => ExitCode::SUCCESS,
-        false => ExitCode::from(NOT_PUBLISHED),
-    })
+    Ok(ExitCode::from(if published { 0 } else { NOT_PUBLISHED }))
+}
+
+/// The folder of the run.
+fn folder(args: &RetrainArgs, out: &Path) -> anyhow::Result<PathBuf> {
+    let folder = runs::next_of(out);
+    if !args.resume {
+        // Left over from a retraining that was not published.
+        runs::remove(&folder)?;
+    }
+    Ok(folder)
+}
+
+/// The trainings of a retraining: to compare, and on the whole log.
+struct Runs<'a> {
+    /// The settings of the earlier model, with those of this call.
+    options: Config,
+    config: &'a Config,
+    folder: &'a Path,
+    resume: bool,
+    start: &'a WarmStart,
+    stop: StopSignal,
+    bar: ConsoleProgress,
+}
+
+impl Runs<'_> {
+    /// Trains, as chosen by an earlier run if there was one.
+    fn train(&mut self, dataset: &Dataset, chosen: Option<&Chosen>) -> anyhow::Result<Trained> {
+        let mut trainer = Trainer::new(dataset)
+            .model(self.options.model.clone())
+            .config(self.options.train.clone())
+            .ranking(self.config.ranking.clone())
+            .device(self.config.device())
+            .observer(&mut self.bar)
+            .folder(self.folder)
+            .resume(self.resume)
+            .stop(self.stop.clone())
+            .warm_start(self.start.clone());
+        if let Some(chosen) = chosen {
+            trainer = trainer.refit(chosen);
+        }
+        let trained = trainer.run()?;
+        ensure!(
+            !trained.reason.is_early(),
+            "interrupted; nothing was published. The run is saved in the checkpoint in {}: continue it with --resume",
+            self.folder.display()
+        );
+        Ok(trained)
+    }
 }
 
 /// The number of names that the earlier model also has.
@@ -183,10 +221,10 @@ fn text(outcome: &Outcome) -> String {
     let report = &outcome.report;
     let mut text = format!(
         "{} users and {} items carried over, {} and {} new; Adam's state is {}\n",
-        outcome.known_users,
-        outcome.known_items,
-        outcome.new_users,
-        outcome.new_items,
+        outcome.ids.known_users,
+        outcome.ids.known_items,
+        outcome.ids.new_users,
+        outcome.ids.new_items,
         if outcome.adam_carried_over {
             "carried over"
         } else {

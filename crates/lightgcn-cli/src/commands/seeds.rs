@@ -9,7 +9,7 @@ use lightgcn::core::aligned;
 use lightgcn::metrics::{Metric, mean, standard_deviation};
 use lightgcn::recommend::{Evaluation, RankingConfig, Recommender};
 use lightgcn::store::Artifact;
-use lightgcn::train::{TrainConfig, Trainer, WarmStart};
+use lightgcn::train::{Candidate, StopSignal, TrainConfig, Trainer, WarmStart};
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -35,47 +35,23 @@ pub(super) fn spread(
         return Ok(Vec::new());
     }
     let artifact = Arc::new(Artifact::load(&args.model)?);
-    let settings = WarmStart::new(Arc::clone(&artifact)).candidate()?;
-    let has_ranking = artifact.ranking.is_some();
-    let recall = |evaluation: &Evaluation| evaluation.mean(Metric::Recall, evaluator.leading);
+    let repeated = Repeated {
+        evaluator,
+        config,
+        settings: WarmStart::new(Arc::clone(&artifact)).candidate()?,
+        has_ranking: artifact.ranking.is_some(),
+        stop: interrupt::listen("stopping after this batch")?,
+    };
     // The learned ranking, if there is one, was evaluated first, then the model.
-    let n_rankers = 1 + usize::from(has_ranking);
+    let n_rankers = 1 + usize::from(repeated.has_ranking);
     let own = &evaluator.evaluations[..n_rankers];
     let mut found: Vec<Vec<f64>> = own
         .iter()
-        .map(|evaluation| Ok(vec![recall(evaluation)?]))
+        .map(|evaluation| Ok(vec![repeated.recall(evaluation)?]))
         .collect::<anyhow::Result<_>>()?;
-    let stop = interrupt::listen("stopping after this batch")?;
-    for seed in 1..args.seeds {
-        eprintln!(
-            "training with seed {}",
-            settings.train.seed.wrapping_add(seed)
-        );
-        let trained = Trainer::new(evaluator.dataset)
-            .model(settings.model.clone())
-            .config(TrainConfig {
-                seed: settings.train.seed.wrapping_add(seed),
-                ..settings.train.clone()
-            })
-            .ranking(has_ranking.then(|| RankingConfig {
-                seed: config.ranking.seed.wrapping_add(seed),
-                ..config.ranking.clone()
-            }))
-            .device(config.device())
-            .stop(stop.clone())
-            .run()?;
-        ensure!(
-            !trained.reason.is_early(),
-            "interrupted: not all seeds are trained"
-        );
-        let recommender = Recommender::from_artifact(trained.artifact)?;
-        let learned = recommender.learned_ranker();
-        let learned = learned
-            .map(|ranker| evaluator.evaluate(&ranker))
-            .transpose()?;
-        let model = evaluator.evaluate(&recommender.ranker())?;
-        for (values, evaluation) in found.iter_mut().zip(learned.iter().chain([&model])) {
-            values.push(recall(evaluation)?);
+    for n in 1..args.seeds {
+        for (values, recall) in found.iter_mut().zip(repeated.recalls(n)?) {
+            values.push(recall);
         }
     }
     let rows = own.iter().zip(found);
@@ -87,6 +63,58 @@ pub(super) fn spread(
             recall_by_seed: values,
         })
         .collect())
+}
+
+/// The training of a model, to be repeated with other seeds.
+struct Repeated<'a> {
+    evaluator: &'a Evaluator<'a>,
+    config: &'a Config,
+    settings: Candidate,
+    has_ranking: bool,
+    stop: StopSignal,
+}
+
+impl Repeated<'_> {
+    /// The recall of the rankers with seeds that are `n` higher.
+    fn recalls(&self, n: u64) -> anyhow::Result<Vec<f64>> {
+        let Self {
+            evaluator,
+            config,
+            settings,
+            ..
+        } = self;
+        let seed = settings.train.seed.wrapping_add(n);
+        eprintln!("training with seed {seed}");
+        let trained = Trainer::new(evaluator.dataset)
+            .model(settings.model.clone())
+            .config(TrainConfig {
+                seed,
+                ..settings.train.clone()
+            })
+            .ranking(self.has_ranking.then(|| RankingConfig {
+                seed: config.ranking.seed.wrapping_add(n),
+                ..config.ranking.clone()
+            }))
+            .device(config.device())
+            .stop(self.stop.clone())
+            .run()?;
+        ensure!(
+            !trained.reason.is_early(),
+            "interrupted: not all seeds are trained"
+        );
+        let recommender = Recommender::from_artifact(trained.artifact)?;
+        let learned = recommender.learned_ranker();
+        let learned = learned
+            .map(|ranker| evaluator.evaluate(&ranker))
+            .transpose()?;
+        let model = evaluator.evaluate(&recommender.ranker())?;
+        let evaluations = learned.iter().chain([&model]);
+        evaluations.map(|found| self.recall(found)).collect()
+    }
+
+    fn recall(&self, evaluation: &Evaluation) -> anyhow::Result<f64> {
+        Ok(evaluation.mean(Metric::Recall, self.evaluator.leading)?)
+    }
 }
 
 /// A human-readable table; empty without rows.

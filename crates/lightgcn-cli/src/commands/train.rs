@@ -10,10 +10,10 @@ use lightgcn::core::Dataset;
 use lightgcn::nn::AnyModelConfig;
 use lightgcn::recommend::{EvaluationOptions, figures};
 use lightgcn::store::Artifact;
-use lightgcn::train::{Chosen, ConsoleProgress, EndReason, Trainer};
+use lightgcn::train::{Chosen, ConsoleProgress, EndReason, StopSignal, Trained, Trainer};
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(Serialize)]
 struct Outcome {
@@ -49,24 +49,13 @@ pub(crate) fn run(args: &TrainArgs, mut config: Config, output: &Output) -> anyh
         Some(minutes) => stop.within(duration(minutes)?),
         None => stop.clone(),
     };
-    let mut bar = ConsoleProgress::new();
-    let mut train = |dataset: &Dataset, stop, chosen: Option<&Chosen>| {
-        let trainer = Trainer::new(dataset)
-            .model(config.model.clone())
-            .config(config.train.clone())
-            .device(config.device())
-            .observer(&mut bar)
-            .folder(&folder)
-            .resume(args.resume)
-            .memory(args.memory.map(|size| size.as_u64()))
-            .ranking((!args.no_ranking).then(|| config.ranking.clone()))
-            .stop(stop);
-        match chosen {
-            Some(chosen) => trainer.refit(chosen).run(),
-            None => trainer.run(),
-        }
+    let mut job = Job {
+        args,
+        config: &config,
+        folder: &folder,
+        bar: ConsoleProgress::new(),
     };
-    let mut trained = train(&dataset, stop_in_time, None)?;
+    let mut trained = job.train(&dataset, stop_in_time, None)?;
     interrupt::refuse_untrained(&trained, &folder)?;
     let reason = trained.reason;
     let (mut test, mut refit) = (BTreeMap::new(), false);
@@ -77,7 +66,7 @@ pub(crate) fn run(args: &TrainArgs, mut config: Config, output: &Output) -> anyh
         let whole = data::whole(&args.data, &dataset)?;
         drop(dataset);
         eprintln!("retraining on the whole log");
-        let again = train(&whole, stop, Some(&trained.chosen()?))?;
+        let again = job.train(&whole, stop, Some(&trained.chosen()?))?;
         refit = !again.reason.is_early();
         if refit {
             trained = again;
@@ -85,6 +74,7 @@ pub(crate) fn run(args: &TrainArgs, mut config: Config, output: &Output) -> anyh
     }
     trained.artifact.save(&args.out)?;
     let train = &trained.artifact.train;
+    let validation = trained.validation.as_ref().map(figures).transpose()?;
     let outcome = Outcome {
         model: config.model.name().to_owned(),
         path: args.out.clone(),
@@ -97,15 +87,44 @@ pub(crate) fn run(args: &TrainArgs, mut config: Config, output: &Output) -> anyh
         users: train.n_users(),
         items: train.n_items(),
         pairs: train.n_pairs(),
-        validation: trained
-            .validation
-            .as_ref()
-            .map(figures)
-            .transpose()?
-            .unwrap_or_default(),
+        validation: validation.unwrap_or_default(),
         test,
     };
     output.result(&outcome, &text(&outcome, args.refit))
+}
+
+/// The trainings of one call: to choose, and on the whole log.
+struct Job<'a> {
+    args: &'a TrainArgs,
+    config: &'a Config,
+    folder: &'a Path,
+    bar: ConsoleProgress,
+}
+
+impl Job<'_> {
+    /// Trains, as chosen by an earlier training if there was one.
+    fn train(
+        &mut self,
+        dataset: &Dataset,
+        stop: StopSignal,
+        chosen: Option<&Chosen>,
+    ) -> anyhow::Result<Trained> {
+        let (args, config) = (self.args, self.config);
+        let mut trainer = Trainer::new(dataset)
+            .model(config.model.clone())
+            .config(config.train.clone())
+            .device(config.device())
+            .observer(&mut self.bar)
+            .folder(self.folder)
+            .resume(args.resume)
+            .memory(args.memory.map(|size| size.as_u64()))
+            .ranking((!args.no_ranking).then(|| config.ranking.clone()))
+            .stop(stop);
+        if let Some(chosen) = chosen {
+            trainer = trainer.refit(chosen);
+        }
+        Ok(trainer.run()?)
+    }
 }
 
 fn text(outcome: &Outcome, asked_to_refit: bool) -> String {

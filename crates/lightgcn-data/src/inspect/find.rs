@@ -162,7 +162,7 @@ fn gap(days: impl Iterator<Item = i64>) -> Option<Warning> {
 }
 
 impl EventLog {
-    /// What to check before using the log, from [`Inspection::warnings`]: a gap in its times, a start before 1995, ids
+    /// What to check before using the log, from [`Inspection::warnings`]: a gap in its times, times that are too old, ids
     /// that stand for nobody, that have a large share of the events, or that may have been altered.
     /// O(events log(days) + ids).
     #[must_use]
@@ -190,11 +190,7 @@ impl EventLog {
             }
         }
         found.extend(gap(days.into_iter()));
-        let first = self.times().iter().copied().min();
-        if let Some(first) = first.filter(|&first| first < time::SHOPS_FROM) {
-            let first = time::display(first);
-            found.push(Warning::Old { first });
-        }
+        found.extend(old(self.times().iter().copied()));
         found
     }
 }
@@ -208,8 +204,16 @@ fn of_times(inspection: &Inspection, interactions: &Interactions, found: &mut Ve
     if events.iter().all(|event| event.time() % DAY == 0) {
         found.push(Warning::DatesOnly);
     }
-    if times.days[0].number < time::SHOPS_FROM.div_euclid(DAY) {
-        let first = times.span.first.clone();
-        found.push(Warning::Old { first });
+    found.extend(old(events.iter().map(|event| event.time())));
+}
+
+/// Whether times were probably read in the wrong unit, because they are too old.
+fn old(times: impl Iterator<Item = i64> + Clone) -> Option<Warning> {
+    let (earliest, latest) = (times.clone().min()?, times.max()?);
+    let first = time::display(earliest);
+    if let Some(since_2001) = time::since_2001(earliest, latest, time::now()) {
+        let since_2001 = time::display(since_2001);
+        return Some(Warning::Since2001 { first, since_2001 });
     }
+    (earliest < time::SHOPS_FROM).then_some(Warning::Old { first })
 }

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use std::fmt;
+use thiserror::Error;
 
 /// More events than a person produces in a day.
 pub(super) const BUSY: u64 = 1_000;
@@ -17,18 +18,24 @@ pub enum Side {
 }
 
 /// Something to check before training. Shares are of all events.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Error)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Warning {
     /// No event is a target.
+    #[error("no event is a target; check the behavior labels")]
     NoTargets,
     /// A behavior in the table never occurs.
+    #[error("{behavior:?} never occurs; remove it from the weights")]
     NoEvents {
         /// The behavior.
         behavior: String,
     },
     /// A behavior with at least 20 pairs never comes before, or with, a purchase of the same item.
+    #[error(
+        "none of the {pairs} pairs with {behavior:?} was bought then or later; check its label and the times, or \
+         ignore it"
+    )]
     NeverConverts {
         /// The behavior.
         behavior: String,
@@ -36,6 +43,7 @@ pub enum Warning {
         pairs: u64,
     },
     /// Users with more than 1,000 events in a day: crawlers, or the shop's own programs.
+    #[error("{} in a day, {busiest:?} {events} on {day}; {}", busy(*.users), programs(*.users))]
     BusyUsers {
         /// How many there are.
         users: u64,
@@ -48,6 +56,7 @@ pub enum Warning {
     },
     /// An id that looks like a placeholder, such as `0` or `guest`, with a hundredth of all events
     /// and at least 10 times the mean number.
+    #[error("{side} {id:?} has {:.1}% of all events and may be a placeholder; remove its rows", .share * 100.0)]
     Nobody {
         /// Whether it is a user or an item.
         side: Side,
@@ -58,6 +67,7 @@ pub enum Warning {
     },
     /// One user or item has a tenth of all events and at least 10 times the mean number, or half of all events and
     /// at least twice the mean number.
+    #[error("{side} {id:?} has {:.1}% of all events; check what it is", .share * 100.0)]
     Large {
         /// Whether it is a user or an item.
         side: Side,
@@ -66,8 +76,27 @@ pub enum Warning {
         /// Its share of all events.
         share: f64,
     },
+    /// Ids are the same text as others in another Unicode form, and count as different.
+    #[error(
+        "ids of {side}s are the same text in different Unicode forms, such as {id:?} and {other:?} ({ids} in total), which \
+         count as different; set the format's normalize_ids to \"nfc\" if they are the same"
+    )]
+    UnicodeForms {
+        /// Whether they are users or items.
+        side: Side,
+        /// An example.
+        id: String,
+        /// The other id.
+        other: String,
+        /// How many there are.
+        ids: u64,
+    },
     /// Ids differ from others only in case, in invisible characters, in spaces or quotes around them, in leading zeros or
     /// in a `.0`, and count as different.
+    #[error(
+        "ids of {side}s have two spellings, such as {id:?} and {other:?} ({ids} in total), which count as different; use \
+         one spelling if they are the same"
+    )]
     Spellings {
         /// Whether they are users or items.
         side: Side,
@@ -79,6 +108,10 @@ pub enum Warning {
         ids: u64,
     },
     /// Ids have spaces or quotes around them, which are part of the ids.
+    #[error(
+        "ids of {side}s have spaces or quotes around them, such as {id:?} ({ids} in total), which are part of the ids; \
+         remove them if other programs write the ids without"
+    )]
     Wrapped {
         /// Whether they are users or items.
         side: Side,
@@ -88,6 +121,10 @@ pub enum Warning {
         ids: u64,
     },
     /// Ids look like numbers that a spreadsheet has rounded.
+    #[error(
+        "ids of {side}s look like numbers that a spreadsheet has rounded, such as {id:?} ({ids} in total); export them as \
+         text"
+    )]
     Rounded {
         /// Whether they are users or items.
         side: Side,
@@ -97,6 +134,7 @@ pub enum Warning {
         ids: u64,
     },
     /// No event for 7 days or more: a file may be missing.
+    #[error("no event on the {days} days between {after} and {before}; a file may be missing")]
     Gap {
         /// The last day before the longest gap.
         after: String,
@@ -106,100 +144,33 @@ pub enum Warning {
         days: u64,
     },
     /// All times are midnight: events within a day are in row order.
+    #[error("all times are midnight; events within a day are in row order")]
     DatesOnly,
     /// The log starts before 1995: the time column or its unit may be wrong.
+    #[error("the log starts at {first}; check the time column and its unit")]
     Old {
         /// The first time.
         first: String,
     },
+    /// All times are more than 15 years old and, as seconds since 2001, would be of the last 15 years.
+    #[error(
+        "the log starts at {first}, and {since_2001} if its times are seconds since 2001, as Apple's programs write them; if \
+         so, set the format's time_unit to \"seconds-since-2001\""
+    )]
+    Since2001 {
+        /// The first time as it was read.
+        first: String,
+        /// The first time, if numbers count from 2001.
+        since_2001: String,
+    },
     /// The test part of a split by time would have fewer than 100 targets.
+    #[error(
+        "a split by time would test on {targets} targets; differences between models will hardly be significant"
+    )]
     FewTestTargets {
         /// How many it would have.
         targets: u64,
     },
-}
-
-impl fmt::Display for Warning {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoTargets => f.write_str("no event is a target; check the behavior labels"),
-            Self::NoEvents { behavior } => {
-                write!(f, "{behavior:?} never occurs; remove it from the weights")
-            }
-            Self::NeverConverts { behavior, pairs } => write!(
-                f,
-                "none of the {pairs} pairs with {behavior:?} was bought then or later; check its label \
-                 and the times, or ignore it"
-            ),
-            Self::BusyUsers {
-                users,
-                busiest,
-                day,
-                events,
-            } => write!(
-                f,
-                "{} more than {BUSY} events in a day, {busiest:?} {events} on {day}; {}",
-                match users {
-                    1 => "1 user has".to_owned(),
-                    users => format!("{users} users have"),
-                },
-                match users {
-                    1 => "it may be a program",
-                    _ => "they may be programs",
-                }
-            ),
-            Self::Nobody { side, id, share } => write!(
-                f,
-                "{side} {id:?} has {:.1}% of all events and may be a placeholder; remove its rows",
-                share * 100.0
-            ),
-            Self::Large { side, id, share } => write!(
-                f,
-                "{side} {id:?} has {:.1}% of all events; check what it is",
-                share * 100.0
-            ),
-            Self::Spellings {
-                side,
-                id,
-                other,
-                ids,
-            } => write!(
-                f,
-                "ids of {side}s have two spellings, such as {id:?} and {other:?} ({ids} in total), which count as \
-                 different; use one spelling if they are the same"
-            ),
-            Self::Wrapped { side, id, ids } => write!(
-                f,
-                "ids of {side}s have spaces or quotes around them, such as {id:?} ({ids} in total), which are part of \
-                 the ids; remove them if other programs write the ids without"
-            ),
-            Self::Rounded { side, id, ids } => write!(
-                f,
-                "ids of {side}s look like numbers that a spreadsheet has rounded, such as {id:?} ({ids} in total); \
-                 export them as text"
-            ),
-            Self::Gap {
-                after,
-                before,
-                days,
-            } => write!(
-                f,
-                "no event on the {days} days between {after} and {before}; a file may be missing"
-            ),
-            Self::DatesOnly => {
-                f.write_str("all times are midnight; events within a day are in row order")
-            }
-            Self::Old { first } => write!(
-                f,
-                "the log starts at {first}; check the time column and its unit"
-            ),
-            Self::FewTestTargets { targets } => write!(
-                f,
-                "a split by time would test on {targets} targets; differences between models will \
-                 hardly be significant"
-            ),
-        }
-    }
 }
 
 impl fmt::Display for Side {
@@ -208,5 +179,19 @@ impl fmt::Display for Side {
             Self::User => "user",
             Self::Item => "item",
         })
+    }
+}
+
+fn busy(users: u64) -> String {
+    match users {
+        1 => format!("1 user has more than {BUSY} events"),
+        users => format!("{users} users have more than {BUSY} events"),
+    }
+}
+
+fn programs(users: u64) -> &'static str {
+    match users {
+        1 => "it may be a program",
+        _ => "they may be programs",
     }
 }

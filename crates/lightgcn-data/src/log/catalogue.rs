@@ -2,6 +2,7 @@
 
 use crate::error::shown_path;
 use crate::log::listing::Listed;
+use crate::log::messages;
 use crate::log::table::Table;
 use crate::{DataError, LogFormat, ReadConfig, RowIssue};
 use hashbrown::HashMap;
@@ -181,7 +182,7 @@ impl MissingCounts {
                 if is_bad && *count <= EXAMPLES {
                     let (file, place) = (shown_path(table.path()), table.place());
                     let bad = described(bit, table, columns);
-                    tracing::warn!("{file}, {place}: {bad}; treated as unknown");
+                    messages::warn(format_args!("{file}, {place}: {bad}; treated as unknown"));
                 }
             }
         }
@@ -284,7 +285,8 @@ impl DetailColumns {
             Some(name) if !name.is_empty() => {
                 let column = table.optional(name)?;
                 if column.is_none() {
-                    tracing::info!("{} has no column {name:?}", shown_path(table.path()));
+                    let file = shown_path(table.path());
+                    messages::info(format_args!("{file} has no column {name:?}"));
                 }
                 Ok::<_, DataError>(column)
             }
@@ -367,7 +369,7 @@ pub(crate) fn skip_row(
     let reason = issue.reason();
     report.drop(reason, 1);
     if report.dropped[reason] <= EXAMPLES {
-        tracing::warn!("skipped {}", table.row_error(issue));
+        messages::warn(format_args!("skipped {}", table.row_error(issue)));
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ use crate::log::catalogue::{
 use crate::log::hint::similar;
 use crate::log::inputs::expand;
 use crate::log::listing::{BadListings, ListingColumns};
+use crate::log::messages;
 use crate::log::table::Table;
 use crate::log::wanted::Wanted;
 use crate::{DataError, LogFormat, ReadConfig, RowIssue};
@@ -71,8 +72,8 @@ pub(crate) fn read_catalogue_files(
     missing.report(&mut files.report);
     files.bad.report(&mut files.report);
     if files.report.kept == 0 && files.report.rows_in > 0 {
-        tracing::warn!(
-            "the catalogue has none of the log's items; write ids exactly as in the log"
+        messages::warn(
+            "the catalogue has none of the log's items; write ids exactly as in the log",
         );
     }
     Ok(files)

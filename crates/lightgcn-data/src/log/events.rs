@@ -6,8 +6,8 @@ use crate::log::catalogue::{Details, Missing, Moment, Observations};
 use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
 use lightgcn_core::{
-    BehaviorId, BehaviorWeights, Catalogue, InputFile, ItemDetails, ItemId, NodeId, StageReport,
-    UserId, Vocabulary, check_id,
+    BehaviorId, BehaviorWeights, Catalogue, IdNormalization, InputFile, ItemDetails, ItemId,
+    NodeId, StageReport, UserId, Vocabulary, check_id,
 };
 
 /// The events of a log, in file and row order: 17 bytes per event, plus the vocabularies.
@@ -148,6 +148,13 @@ pub(crate) struct GrowingIds<I: NodeId> {
 }
 
 impl<I: NodeId> GrowingIds<I> {
+    fn new(normalization: IdNormalization) -> Self {
+        Self {
+            names: Vocabulary::new().with_normalization(normalization),
+            by_number: HashMap::new(),
+        }
+    }
+
     fn insert(&mut self, name: &str) -> Result<I, DataError> {
         let Some(number) = canonical_number(name) else {
             return Ok(self.names.insert(name)?);
@@ -177,6 +184,15 @@ fn canonical_number(name: &str) -> Option<u64> {
 }
 
 impl Events {
+    /// No events, with ids in this form.
+    pub(crate) fn new(normalization: IdNormalization) -> Self {
+        Self {
+            user_ids: GrowingIds::new(normalization),
+            item_ids: GrowingIds::new(normalization),
+            ..Self::default()
+        }
+    }
+
     /// Adds an event and returns its item.
     #[inline]
     pub(crate) fn push(

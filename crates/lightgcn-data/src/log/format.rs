@@ -2,7 +2,7 @@
 
 use crate::log::form::FileForm;
 use crate::time::TimeUnit;
-use lightgcn_core::{BehaviorId, BehaviorWeights};
+use lightgcn_core::{BehaviorId, BehaviorWeights, IdNormalization, Lineage};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -65,6 +65,9 @@ pub struct LogFormat {
     pub quoting: bool,
     /// The unit of numbers in the time column.
     pub time_unit: TimeUnit,
+    /// Whether ids of users and items that are the same text in different Unicode forms are the same.
+    /// Models that are trained on the dataset look up ids in the same way. Default: they are not.
+    pub normalize_ids: IdNormalization,
     /// Maps the log's labels to the names in the table of weights, such as `buy` → `purchase`.
     /// Labels not listed keep their name.
     #[serde(alias = "rename_behaviours")]
@@ -98,6 +101,7 @@ impl Default for LogFormat {
             delimiter: ',',
             quoting: true,
             time_unit: TimeUnit::Auto,
+            normalize_ids: IdNormalization::None,
             rename_behaviors: BTreeMap::new(),
             ignore_behaviors: Vec::new(),
         }
@@ -248,6 +252,10 @@ impl LogFormat {
         // Named only where they differ from the default.
         if self.form != FileForm::Table {
             options.insert("format.form".to_owned(), self.form.name().to_owned());
+        }
+        if self.normalize_ids != IdNormalization::None {
+            let form = self.normalize_ids.name().to_owned();
+            options.insert(Lineage::NORMALIZE_IDS.to_owned(), form);
         }
         let usual = Self::default();
         for column in self.listing_columns() {

@@ -91,40 +91,58 @@ mod tests {
 
     #[test]
     fn headers_that_lack_a_column_say_why() {
-        for (header, expected) in [
-            (&["EVENT_TIME", "USER_ID"][..], r#""user_id" to "USER_ID""#),
-            (&["userId"], r#""user_id" to "userId""#),
-            (&["event_time;user_id"], r#"delimiter to ";""#),
-            (&["event_time\tuser_id"], r#"delimiter to "\t""#),
-            (&["event_time|user_id"], r#"delimiter to "|""#),
-            (
-                &["2019-10-01 08:00:00 UTC", "view"],
-                "the first line is a row",
-            ),
-            (&["event_time", "customer"], "to the right column"),
-        ] {
-            let advice = advice(&names(header), "user_id", "user_id");
-            assert!(advice.contains(expected), "{header:?}: {advice}");
-        }
+        let advice = |header: &[&str]| advice(&names(header), "user_id", "user_id");
+        insta::assert_snapshot!(
+            advice(&["EVENT_TIME", "USER_ID"]),
+            @r#"set the format's "user_id" to "USER_ID""#
+        );
+        insta::assert_snapshot!(
+            advice(&["userId"]),
+            @r#"set the format's "user_id" to "userId""#
+        );
+        insta::assert_snapshot!(
+            advice(&["event_time;user_id"]),
+            @r#"set the format's delimiter to ";""#
+        );
+        insta::assert_snapshot!(
+            advice(&["event_time\tuser_id"]),
+            @r#"set the format's delimiter to "\t""#
+        );
+        insta::assert_snapshot!(
+            advice(&["event_time|user_id"]),
+            @r#"set the format's delimiter to "|""#
+        );
+        insta::assert_snapshot!(
+            advice(&["2019-10-01 08:00:00 UTC", "view"]),
+            @"if the first line is a row, set the format's columns"
+        );
+        insta::assert_snapshot!(
+            advice(&["event_time", "customer"]),
+            @r#"set the format's "user_id" to the right column, or check the delimiter"#
+        );
     }
 
     #[test]
     fn first_lines_that_are_no_header_are_recognized() {
-        for (line, expected) in [
-            (&b"{\"user_id\":1}"[..], "JSON"),
-            (b"\xef\xbb\xbf[", "JSON"),
-            (b"<!DOCTYPE html>", "web page"),
-            (
-                b"version https://git-lfs.github.com/spec/v1",
-                "git lfs pull",
-            ),
-            (b"sep=;\r\n", "spreadsheets"),
-            (b"\0e\0v", "NUL"),
-            (b"event_time,user_id\r2019-10-01,7\r", "\\r only"),
-        ] {
-            let found = no_header(line);
-            assert!(found.is_some_and(|f| f.contains(expected)), "{found:?}");
-        }
+        let lines = [
+            &b"{\"user_id\":1}"[..],
+            b"\xef\xbb\xbf[",
+            b"<!DOCTYPE html>",
+            b"version https://git-lfs.github.com/spec/v1",
+            b"sep=;\r\n",
+            b"\0e\0v",
+            b"event_time,user_id\r2019-10-01,7\r",
+        ];
+        let found: Vec<&str> = lines.map(|line| no_header(line).unwrap()).into();
+        insta::assert_snapshot!(found.join("\n"), @r"
+        it looks like JSON; convert it to CSV or Parquet
+        it looks like JSON; convert it to CSV or Parquet
+        it is a web page, perhaps from a failed download; download it again
+        it is a Git LFS pointer; run `git lfs pull`
+        its first line declares a delimiter for spreadsheets; remove the line, and set the format's delimiter
+        it has NUL bytes; if it is UTF-16, convert it to UTF-8
+        its lines end in \r only; convert them with `tr '\r' '\n'`
+        ");
         for line in [
             &b"event_time,user_id\r\n"[..],
             b"a\x01b",

@@ -2,6 +2,7 @@
 
 use crate::error::shown_path;
 use crate::log::field_time::read_time;
+use crate::log::messages;
 use crate::log::table::Table;
 use crate::time::{self, TimeUnit};
 use crate::{DataError, LogFormat, RowIssue};
@@ -108,7 +109,9 @@ impl Bad {
         if row.n > 0 && self.n <= EXAMPLES {
             let (file, place) = (shown_path(table.path()), table.place());
             let (name, value) = (table.column_name(row.column), table.shown(row.column));
-            tracing::warn!("{file}, {place}: bad {name} {value:?}; treated as unknown");
+            messages::warn(format_args!(
+                "{file}, {place}: bad {name} {value:?}; treated as unknown"
+            ));
         }
     }
 }

@@ -18,6 +18,7 @@ pub(crate) mod inputs;
 mod instacart;
 mod layout;
 mod listing;
+pub(crate) mod messages;
 pub(crate) mod odd_ids;
 mod orders;
 mod otto;

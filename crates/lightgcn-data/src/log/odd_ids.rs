@@ -2,15 +2,28 @@
 
 use crate::error::shorten;
 use crate::inspect::{Side, Warning};
-use lightgcn_core::{NodeId, Vocabulary, is_invisible};
+use hashbrown::HashMap;
+use lightgcn_core::{IdNormalization, NodeId, Vocabulary, is_invisible};
 use std::borrow::Cow;
 
-/// Finds ids that differ from others only in notation, so one user or item may have two, ids with spaces or quotes around
-/// them, and ids that a spreadsheet may have rounded, so several may share one. O(ids).
+/// Finds ids that differ from others only in their Unicode form or in notation, so one user or item may have two, ids with
+/// spaces or quotes around them, and ids that a spreadsheet may have rounded, so several may share one. O(ids).
 pub(crate) fn odd_ids<I: NodeId>(side: Side, ids: &Vocabulary<I>) -> Vec<Warning> {
-    let (mut twins, mut wrapped, mut rounded) =
-        (Found::default(), Found::default(), Found::default());
+    let (mut forms, mut twins) = (Found::default(), Found::default());
+    let (mut wrapped, mut rounded) = (Found::default(), Found::default());
+    // The first id with each normal form that is not in it itself.
+    let mut others: HashMap<String, &str> = HashMap::new();
     for id in ids.iter() {
+        if let Cow::Owned(form) = IdNormalization::Nfc.apply(id)
+            && form != id
+        {
+            let known = others.get(&form).copied();
+            let other = known.or_else(|| ids.get(&form).map(|_| &*form));
+            if let Some(other) = other {
+                forms.add(id, other);
+            }
+            others.entry(form).or_insert(id);
+        }
         let plain = plain(id);
         let has_case = plain.contains(char::is_uppercase);
         let lower = has_case.then(|| plain.to_lowercase());
@@ -24,6 +37,12 @@ pub(crate) fn odd_ids<I: NodeId>(side: Side, ids: &Vocabulary<I>) -> Vec<Warning
             rounded.add(id, "");
         }
     }
+    let forms = forms.first.map(|(id, other)| Warning::UnicodeForms {
+        side,
+        id,
+        other,
+        ids: forms.n,
+    });
     let twins = twins.first.map(|(id, other)| Warning::Spellings {
         side,
         id,
@@ -40,7 +59,10 @@ pub(crate) fn odd_ids<I: NodeId>(side: Side, ids: &Vocabulary<I>) -> Vec<Warning
         id,
         ids: rounded.n,
     });
-    [twins, wrapped, rounded].into_iter().flatten().collect()
+    [forms, twins, wrapped, rounded]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// How many ids are odd, and the first of them, with what it stands for.
@@ -141,6 +163,32 @@ mod tests {
             "7", "08", "9.0", "ann", "Bob", "1.5", "v1.0", "v1", ".0", "{ann}", "O'Neil",
         ];
         assert!(found(&none).is_empty());
+    }
+
+    #[test]
+    fn ids_in_two_unicode_forms_are_found() {
+        let (composed, decomposed) = ("caf\u{e9}", "cafe\u{301}");
+        for ids in [[composed, decomposed], [decomposed, composed]] {
+            let expected = Warning::UnicodeForms {
+                side: Side::User,
+                id: decomposed.to_owned(),
+                other: composed.to_owned(),
+                ids: 1,
+            };
+            assert_eq!(found(&ids), [expected]);
+        }
+        // Neither is in normal form.
+        let ids = ["a\u{302}\u{323}", "a\u{323}\u{302}", "bob"];
+        let expected = Warning::UnicodeForms {
+            side: Side::User,
+            id: ids[1].to_owned(),
+            other: ids[0].to_owned(),
+            ids: 1,
+        };
+        assert_eq!(found(&ids), [expected]);
+        for ids in [[composed, "cafe"], [decomposed, "cafe"]] {
+            assert_eq!(found(&ids), []);
+        }
     }
 
     #[test]

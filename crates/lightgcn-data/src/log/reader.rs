@@ -9,6 +9,7 @@ use crate::log::duplicates::{DuplicateFinder, Limits, Seen, WaitingRow};
 use crate::log::events::Events;
 use crate::log::field_time::read_time;
 use crate::log::inputs::expand;
+use crate::log::messages;
 use crate::log::table::Table;
 use crate::log::tables::Tables;
 use crate::log::wanted::Wanted;
@@ -122,7 +123,10 @@ fn read_within<P: AsRef<Path>>(
             if !config.skip_bad_rows && !tables.is_found {
                 return Err(DataError::NoRows { path });
             }
-            tracing::warn!("{} has columns but no rows", shown_path(&path));
+            messages::warn(format_args!(
+                "{} has columns but no rows",
+                shown_path(&path)
+            ));
         }
         let input = table.finish()?;
         reading.progress.bytes += input.bytes;
@@ -130,7 +134,7 @@ fn read_within<P: AsRef<Path>>(
     }
     progress(reading.progress);
     let (events, report) = reading.finish()?;
-    tracing::info!("{report}");
+    messages::info(&report);
     if report.kept == 0 {
         return Err(DataError::NoEvents {
             report: report.to_string(),
@@ -141,7 +145,7 @@ fn read_within<P: AsRef<Path>>(
     let mut other = Observations::default();
     if !config.catalogue.is_empty() {
         let files = read_catalogue_files(config, events.item_ids.names())?;
-        tracing::info!("{}", files.report);
+        messages::info(&files.report);
         inputs.extend(files.inputs);
         stages.push(files.report);
         other = files.observations;
@@ -206,7 +210,7 @@ impl<'a> Reading<'a> {
             missing: MissingCounts::default(),
             labels: config.format.labels(behaviors).into_iter().collect(),
             finder: DuplicateFinder::new(limits),
-            events: Events::default(),
+            events: Events::new(config.format.normalize_ids),
             report: StageReport::new("read", "rows"),
             progress: Progress::default(),
         }

@@ -4,6 +4,7 @@ use crate::error::shown_path;
 use crate::log::form::FileForm;
 use crate::log::input::Input;
 use crate::log::instacart::{self, Joined};
+use crate::log::messages;
 use crate::log::table::Table;
 use crate::log::wanted::Wanted;
 use crate::{DataError, ReadConfig};
@@ -37,7 +38,7 @@ impl<'a> Tables<'a> {
             let joined = instacart::join(&paths, config)?;
             let Joined { tables, report, .. } = joined;
             (files, opened, inputs) = (Vec::new(), tables, joined.inputs);
-            tracing::info!("{report}");
+            messages::info(&report);
             stages.push(report);
         }
         Ok(Self {
@@ -61,7 +62,7 @@ impl<'a> Tables<'a> {
             self.is_found = file.is_found;
             match Table::open(&file.path, &self.config.format, self.wanted) {
                 Err(DataError::EmptyFile { path }) if file.is_found => {
-                    tracing::warn!("{} is empty", shown_path(&path));
+                    messages::warn(format_args!("{} is empty", shown_path(&path)));
                 }
                 table => return table.map(Some),
             }

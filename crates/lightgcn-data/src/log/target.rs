@@ -1,6 +1,7 @@
 //! Reads a log for a target, with a table of behaviors that matches the log.
 
 use crate::log::behaviors::{count_labels, table_of};
+use crate::log::messages;
 use crate::{DataError, EventLog, PrepareConfig, RowIssue, read_events};
 use lightgcn_core::BehaviorWeightsConfig;
 use std::collections::BTreeMap;
@@ -29,21 +30,20 @@ pub fn read_log<P: AsRef<Path>>(
         if let Some(name) = target {
             table.iter_mut().for_each(|b| b.target = b.name == name);
         }
-        let log = read(paths, config);
-        if !is_default || !may_have_other_behaviors(&log, &config.weights) {
-            return log;
+        if !is_default {
+            return read(paths, config);
         }
-        let labels = match count_labels(paths, &config.read_config()) {
-            Ok(labels) => labels,
-            Err(error @ DataError::Config { .. }) => return Err(error),
-            // A pipe can be read only once.
-            Err(_) => return log,
+        let (log, held) = messages::hold(|| read(paths, config));
+        return match other_labels(&log, paths, config)? {
+            Some(labels) => {
+                config.weights = table_of(&labels, target)?;
+                read_with_note(paths, config)
+            }
+            None => {
+                held.release();
+                log
+            }
         };
-        if !are_others(&labels, &config.weights) {
-            return log;
-        }
-        config.weights = table_of(&labels, target)?;
-        return read_with_note(paths, config);
     } else if !is_default {
         let known: Vec<&str> = table.iter().map(|b| b.name.as_str()).collect();
         let (known, name) = (known.join(", "), target.unwrap_or_default());
@@ -51,9 +51,28 @@ pub fn read_log<P: AsRef<Path>>(
         let issues = vec![issue];
         return Err(DataError::Config { issues });
     }
-    let labels = count_labels(paths, &config.read_config())?;
+    let read = config.read_config();
+    let labels = messages::hold(|| count_labels(paths, &read)).0?;
     config.weights = table_of(&labels, target)?;
     read_with_note(paths, config)
+}
+
+/// The log's labels, if the default table does not match them.
+fn other_labels<P: AsRef<Path>>(
+    log: &Result<EventLog, DataError>,
+    paths: &[P],
+    config: &PrepareConfig,
+) -> Result<Option<BTreeMap<String, u64>>, DataError> {
+    if !may_have_other_behaviors(log, &config.weights) {
+        return Ok(None);
+    }
+    let read = config.read_config();
+    match messages::hold(|| count_labels(paths, &read)).0 {
+        Ok(labels) => Ok(Some(labels).filter(|labels| are_others(labels, &config.weights))),
+        Err(error @ DataError::Config { .. }) => Err(error),
+        // A pipe can be read only once.
+        Err(_) => Ok(None),
+    }
 }
 
 /// Reads a log with the table that replaced the default, and notes the table in the report.

@@ -24,6 +24,9 @@ pub(super) const READ_RATINGS: &str =
 /// What to do with lengths of lists.
 pub(super) const LEAVE_OUT_COUNTS: &str = "leave out these numbers";
 
+/// What to do with the names of columns.
+pub(super) const REMOVE_HEADER: &str = "remove the line";
+
 const WRITE_PAIRS: &str =
     "write one line for each user, as `user item item ...`, or a CSV for `lightgcn prepare`";
 

@@ -2,7 +2,8 @@
 //! all lines have in common.
 
 use super::foreign::{
-    Evidence, LEAVE_OUT_COUNTS, READ_EVENTS, READ_RATINGS, comment, is_index_and_value, libsvm,
+    Evidence, LEAVE_OUT_COUNTS, READ_EVENTS, READ_RATINGS, REMOVE_HEADER, comment,
+    is_index_and_value, libsvm,
 };
 use crate::error::{quoted, shorten};
 use crate::time::{SHOPS_FROM, TimeUnit, parse_with};
@@ -19,6 +20,30 @@ const MAX_FIELDS: usize = 16;
 
 /// After this many lines of many lengths, a file is one of pairs.
 const ENOUGH_LINES: u64 = 10_000;
+
+/// Names of a column of users, in lower case and without punctuation.
+const USERS: [&str; 7] = [
+    "user",
+    "users",
+    "userid",
+    "userids",
+    "uid",
+    "customer",
+    "customerid",
+];
+
+/// Names of a column of items, likewise and without numbers.
+const ITEMS: [&str; 9] = [
+    "item",
+    "items",
+    "itemid",
+    "itemids",
+    "itemlist",
+    "iid",
+    "product",
+    "products",
+    "productid",
+];
 
 /// Whether `n` of `all` are as good as all: 95 in 100.
 fn is_most(n: u64, all: u64) -> bool {
@@ -227,6 +252,11 @@ impl Shape {
                 advice: READ_EVENTS,
             });
         }
+        self.of_fields(n).or_else(|| self.header())
+    }
+
+    /// Why the lines, `n` without the names of columns, are a table.
+    fn of_fields(&self, n: u64) -> Option<Evidence> {
         let (&n_fields, group) = self.groups.iter().max_by_key(|(_, group)| group.n)?;
         let has_table = self.n_lines >= MIN_LINES
             && (2..=MAX_FIELDS).contains(&n_fields)
@@ -239,58 +269,46 @@ impl Shape {
 
     /// Why the lines, nearly all of which have `n_fields` fields, are a table.
     fn table(&self, n_fields: usize, group: &Group) -> Option<Evidence> {
-        let times = group.columns.iter().enumerate().find(|(n, column)| {
-            let mut others = (group.columns.iter().enumerate()).filter(|(other, _)| other != n);
-            // Where all fields look like times, they are large ids.
-            let is_alone = others.any(|(_, other)| other.times.n * 2 <= group.n);
-            is_most_but_one(column.dates.n, group.n)
-                || (is_alone && is_most_but_one(column.times.n, group.n))
-        });
-        let evidence = |seen: &Seen, looks: String, advice| {
-            let looks = format!("a table, since nearly every line has {n_fields} fields{looks}");
-            Some(Evidence {
-                line: seen.line(),
-                looks,
-                advice,
-            })
-        };
-        let field = |n: usize| n + 2;
-        if let Some((n, Column { times, .. })) = times {
-            let is_rated =
-                n_fields == 4 && n == 2 && is_most_but_one(group.columns[1].ratings.n, group.n);
-            let looks = format!(
-                ", and field {} is a time, such as {:?}",
-                field(n),
-                times.example()
-            );
-            let advice = if is_rated { READ_RATINGS } else { READ_EVENTS };
-            return evidence(times, looks, advice);
+        let by_time = by_time(n_fields, group);
+        if by_time.is_some() || n_fields < 3 {
+            return by_time;
         }
-        if n_fields < 3 {
+        self.by_rating(group)
+            .or_else(|| self.by_names(n_fields, group))
+            .or_else(|| self.by_kinds(n_fields, group))
+    }
+
+    /// A table of users, items and ratings.
+    fn by_rating(&self, group: &Group) -> Option<Evidence> {
+        let [items, Column { ratings, .. }] = &group.columns[..] else {
             return None;
-        }
-        if let [items, Column { ratings, .. }] = &group.columns[..]
-            && self.repeats
+        };
+        let is_rated = self.repeats
             && is_most_but_one(ratings.n, group.n)
             && items.ratings.n < ratings.n
-            && !is_most(items.ratings.n, group.n)
-        {
-            let looks = format!(
-                ", users have several lines, and field 3 is a rating, such as {:?}",
-                ratings.example()
-            );
-            return evidence(ratings, looks, READ_RATINGS);
-        }
-        if self.names.len() == n_fields && is_most(group.n_numeric, group.n) {
-            return Some(Evidence {
-                line: 1,
-                looks: format!(
-                    "a table, since line 1 names {n_fields} columns ({}), and the other lines have as many numbers",
-                    quoted(&self.names)
-                ),
-                advice: READ_EVENTS,
-            });
-        }
+            && !is_most(items.ratings.n, group.n);
+        let looks = format!(
+            ", users have several lines, and field 3 is a rating, such as {:?}",
+            ratings.example()
+        );
+        is_rated.then(|| of_table(3, ratings, &looks, READ_RATINGS))
+    }
+
+    /// A table of numbers whose first line names its columns.
+    fn by_names(&self, n_fields: usize, group: &Group) -> Option<Evidence> {
+        let is_named = self.names.len() == n_fields && is_most(group.n_numeric, group.n);
+        is_named.then(|| Evidence {
+            line: 1,
+            looks: format!(
+                "a table, since line 1 names {n_fields} columns ({}), and the other lines have as many numbers",
+                quoted(&self.names)
+            ),
+            advice: READ_EVENTS,
+        })
+    }
+
+    /// A table with fields that cannot all be items.
+    fn by_kinds(&self, n_fields: usize, group: &Group) -> Option<Evidence> {
         let (first, others) = group.columns.split_first()?;
         let (n, one, other) = others.iter().enumerate().find_map(|(n, other)| {
             let (one, other) = self.unlike(group.n, first, other)?;
@@ -298,11 +316,29 @@ impl Shape {
         })?;
         let looks = format!(
             ", and field 2 is not the same kind of thing as field {}, such as {:?} and {:?}",
-            field(n + 1),
+            n + 3,
             one.example(),
             other.example()
         );
-        evidence(other, looks, READ_EVENTS)
+        Some(of_table(n_fields, other, &looks, READ_EVENTS))
+    }
+
+    /// A first line such as `user item item`, which would become a user with these items.
+    fn header(&self) -> Option<Evidence> {
+        let (user, items) = self.names.split_first()?;
+        let is_item = |name: &String| {
+            let letters = name.split(':').next().unwrap_or_default();
+            let letters: String = plain(letters).filter(|c| !c.is_ascii_digit()).collect();
+            ITEMS.contains(&&*letters) || name.chars().all(|c| c == '.' || c == '…')
+        };
+        let user = user.split(':').next().unwrap_or_default();
+        let user: String = plain(user).collect();
+        let is_header = USERS.contains(&&*user) && !items.is_empty() && items.iter().all(is_item);
+        is_header.then(|| Evidence {
+            line: 1,
+            looks: format!("a header, since its fields are {}", quoted(&self.names)),
+            advice: REMOVE_HEADER,
+        })
     }
 
     /// The difference of two fields after the user's that cannot both be items: one is a number and the other is not,
@@ -323,6 +359,41 @@ impl Shape {
         let fractions = has_fractions && is_most(n - a.fractions.n, n);
         main(a).zip(Some(&b.fractions)).filter(|_| fractions)
     }
+}
+
+/// Why the lines are a table with a column of times.
+fn by_time(n_fields: usize, group: &Group) -> Option<Evidence> {
+    let columns = || group.columns.iter().enumerate();
+    let (n, Column { times, .. }) = columns().find(|(n, column)| {
+        // Where all fields look like times, they are large ids.
+        let is_alone =
+            columns().any(|(other, column)| other != *n && column.times.n * 2 <= group.n);
+        is_most_but_one(column.dates.n, group.n)
+            || (is_alone && is_most_but_one(column.times.n, group.n))
+    })?;
+    let is_rated = n_fields == 4 && n == 2 && is_most_but_one(group.columns[1].ratings.n, group.n);
+    let looks = format!(
+        ", and field {} is a time, such as {:?}",
+        n + 2,
+        times.example()
+    );
+    let advice = if is_rated { READ_RATINGS } else { READ_EVENTS };
+    Some(of_table(n_fields, times, &looks, advice))
+}
+
+/// The evidence of a table, which `seen` gave away.
+fn of_table(n_fields: usize, seen: &Seen, looks: &str, advice: &'static str) -> Evidence {
+    Evidence {
+        line: seen.line(),
+        looks: format!("a table, since nearly every line has {n_fields} fields{looks}"),
+        advice,
+    }
+}
+
+/// The letters and digits of a name, in lower case.
+fn plain(name: &str) -> impl Iterator<Item = char> {
+    let letters = name.chars().filter(|c| c.is_alphanumeric());
+    letters.flat_map(char::to_lowercase)
 }
 
 /// Kinds of fields: a number, a word without digits, and the rest.

@@ -156,6 +156,10 @@ fn bad_files_are_errors_with_their_path() {
         DataError::NotPairs { path, line: 1, .. } if path.ends_with("train.txt")
     ));
     assert!(matches!(
+        read(b"user item item\n1 2 3\n4 5\n", b"1 9"),
+        DataError::NotPairs { path, line: 1, .. } if path.ends_with("train.txt")
+    ));
+    assert!(matches!(
         read(b"1 2\n1 7\n", b"1 3\n{\"1\": [3]}"),
         DataError::NotPairs { path, line: 2, .. } if path.ends_with("test.txt")
     ));

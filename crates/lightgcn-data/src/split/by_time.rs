@@ -108,42 +108,45 @@ fn cuts(
         TimeCut::Share(_) => test,
         TimeCut::At(text) => parse(text)?,
     };
-    if !has_test && validation > last {
-        return Err(DataError::NothingAfter {
-            after: time::display(validation.saturating_sub(1)),
-            last: time::display(last),
-        });
-    }
-    let problem = if validation > test {
-        Some("the validation period starts after the test period; swap their times".to_owned())
-    } else if validation <= first {
-        let problem = match first == last {
-            true => "all targets have the same time; choose a split that does not use time",
-            false => {
-                "no target comes before the held-out periods; make them shorter, start them later, \
-                or choose a split that does not use time"
-            }
+    let cuts = Cuts { validation, test };
+    cuts.check(first, last, has_test)?;
+    Ok(cuts)
+}
+
+impl Cuts {
+    /// Checks that each part has targets, the first and the last of which are at these times.
+    fn check(&self, first: i64, last: i64, has_test: bool) -> Result<(), DataError> {
+        let &Self { validation, test } = self;
+        if !has_test && validation > last {
+            return Err(DataError::NothingAfter {
+                after: time::display(validation.saturating_sub(1)),
+                last: time::display(last),
+            });
+        }
+        let problem = if validation > test {
+            "the validation period starts after the test period; swap their times"
+        } else if validation <= first && first == last {
+            "all targets have the same time; choose a split that does not use time"
+        } else if validation <= first {
+            "no target comes before the held-out periods; make them shorter, start them later, or choose a split \
+             that does not use time"
+        } else if has_test && test > last {
+            "the test period has no targets; start it earlier"
+        } else {
+            return Ok(());
         };
-        Some(problem.to_owned())
-    } else if has_test && test > last {
-        Some("the test period has no targets; start it earlier".to_owned())
-    } else {
-        None
-    };
-    match problem {
-        None => Ok(Cuts { validation, test }),
-        Some(problem) => Err(DataError::SplitTime {
+        let of_test = match has_test {
+            true => format!("test from {}, ", time::display(test)),
+            false => String::new(),
+        };
+        Err(DataError::SplitTime {
             detail: format!(
-                "validation from {}, {}targets from {} to {}: {problem}",
+                "validation from {}, {of_test}targets from {} to {}: {problem}",
                 time::display(validation),
-                match has_test {
-                    true => format!("test from {}, ", time::display(test)),
-                    false => String::new(),
-                },
                 time::display(first),
                 time::display(last)
             ),
-        }),
+        })
     }
 }
 

@@ -174,6 +174,12 @@ fn flag(flags: &mut Vec<u8>, n: u32, bit: u8) {
     flags[n as usize] |= bit;
 }
 
+/// How many sessions each user has.
+struct UserSessions {
+    all: Vec<u32>,
+    with_purchase: Vec<u32>,
+}
+
 impl Collector {
     fn label(&mut self, label: &[u8]) -> usize {
         let found = self.labels.iter().position(|l| l.0.as_bytes() == label);
@@ -265,6 +271,30 @@ impl Collector {
         }
     }
 
+    /// Counts the items of each user.
+    fn items_of_users(&self) -> Vec<u32> {
+        let mut items = vec![0; self.user_rows.len()];
+        for pair in &self.pairs {
+            items[pair.user as usize] += 1;
+        }
+        items
+    }
+
+    /// Counts the sessions of each user.
+    fn sessions_of_users(&self) -> UserSessions {
+        let mut sessions = UserSessions {
+            all: vec![0; self.user_rows.len()],
+            with_purchase: vec![0; self.user_rows.len()],
+        };
+        for (&user, &acts) in self.session_user.iter().zip(&self.session_acts) {
+            sessions.all[user as usize] += 1;
+            if acts & (1 << Act::Purchase as u8) != 0 {
+                sessions.with_purchase[user as usize] += 1;
+            }
+        }
+        sessions
+    }
+
     fn finish(mut self) -> LogStatistics {
         let with = |flags: &[u8], act: Act| {
             let n = flags.iter().filter(|&&f| f & (1 << act as u8) != 0).count();
@@ -275,22 +305,11 @@ impl Collector {
         let of_purchases = |n: u64| of_all(n, self.purchases[0]);
         let of_sessions =
             |act| (!self.session_acts.is_empty()).then(|| with(&self.session_acts, act));
-        let mut user_items = vec![0u32; self.user_rows.len()];
-        self.pairs
-            .iter()
-            .for_each(|pair| user_items[pair.user as usize] += 1);
-        let mut user_sessions = vec![0u32; self.user_rows.len()];
-        let mut user_purchase_sessions = vec![0u32; self.user_rows.len()];
-        let mut purchase_sessions = 0u64;
-        for (&user, &acts) in self.session_user.iter().zip(&self.session_acts) {
-            user_sessions[user as usize] += 1;
-            if acts & (1 << Act::Purchase as u8) != 0 {
-                purchase_sessions += 1;
-                user_purchase_sessions[user as usize] += 1;
-            }
-        }
-        let buyers = user_purchase_sessions.iter().filter(|&&n| n > 0).count();
-        let repeat = user_purchase_sessions.iter().filter(|&&n| n > 1).count();
+        let sessions = self.sessions_of_users();
+        let bought = sessions.with_purchase.iter().map(|&n| u64::from(n));
+        let purchase_sessions: u64 = bought.sum();
+        let buyers = sessions.with_purchase.iter().filter(|&&n| n > 0).count();
+        let repeat = sessions.with_purchase.iter().filter(|&&n| n > 1).count();
         let sessions_known = !self.session_rows.is_empty();
         let top = self.item_rows.iter().copied().max().unwrap_or(0);
         let structure = structure::measure(&self.pairs, &self.item_category, &self.item_brand);
@@ -302,9 +321,9 @@ impl Collector {
             events_per_user: Quantiles::of_counts(&self.user_rows),
             events_per_session: Quantiles::of_counts(&self.session_rows),
             events_per_item: Quantiles::of_counts(&self.item_rows),
-            items_per_user: Quantiles::of_counts(&user_items),
+            items_per_user: Quantiles::of_counts(&self.items_of_users()),
             sessions_per_user: if sessions_known {
-                Quantiles::of_counts(&user_sessions)
+                Quantiles::of_counts(&sessions.all)
             } else {
                 Quantiles::default()
             },

@@ -201,3 +201,52 @@ proptest! {
         prop_assert_eq!(parse_other(bare), Some(seconds));
     }
 }
+
+#[test]
+fn seconds_since_2001_are_suspected_only_where_they_are_likely() {
+    // 2026-12-01.
+    let now = 1_796_083_200;
+    // Read as 1993 to 1995.
+    assert_eq!(
+        since_2001(750_000_000, 796_000_000, now),
+        Some(1_728_307_200)
+    );
+    assert_eq!(
+        since_2001(580_000_000, 591_000_000, 1_569_888_000),
+        Some(1_558_307_200)
+    );
+    // MovieLens 100k and 1M, EachMovie, whatever the year.
+    let public = [
+        (874_724_710, 893_286_638),
+        (956_703_932, 1_046_454_590),
+        (823_046_400, 873_676_800),
+    ];
+    for (first, last) in public {
+        for years in 0..40 {
+            assert_eq!(since_2001(first, last, now + years * 365 * DAY), None);
+        }
+    }
+    for (first, last) in [
+        // A log of today, and one that has today's events too.
+        (1_780_000_000, 1_796_000_000),
+        (750_000_000, 1_796_000_000),
+        // After now, or more than 15 years before it, if since 2001.
+        (790_000_000, 818_000_000),
+        (100_000_000, 796_000_000),
+        (0, 1),
+        (i64::MIN, i64::MAX),
+    ] {
+        assert_eq!(since_2001(first, last, now), None, "{first} to {last}");
+    }
+}
+
+#[test]
+fn seconds_since_2001_are_read() {
+    let read = |text: &str| parse_with(text.as_bytes(), TimeUnit::SecondsSince2001, 0);
+    assert_eq!(read("0"), parse_with(b"2001-01-01", TimeUnit::Auto, 0));
+    assert_eq!(read("591580800.75"), Ok(1_569_888_000));
+    assert_eq!(read("-0.5"), Ok(978_307_199));
+    // Only numbers.
+    assert_eq!(read("2019-10-01"), Ok(1_569_888_000));
+    assert_eq!(read("9223372036854775807"), Err(TimeIssue::Invalid));
+}

@@ -2,6 +2,7 @@
 
 use crate::{ItemFilter, Recommender, Rule, UnknownNames};
 use lightgcn_core::{BehaviorId, ItemId, UserId};
+use std::borrow::Cow;
 
 /// Names.
 impl Recommender {
@@ -39,6 +40,13 @@ impl Recommender {
     #[must_use]
     pub fn emptied_by(&self, filter: &ItemFilter) -> Option<Rule> {
         self.shop.eligible(filter).emptied_by
+    }
+
+    /// An id of a user or an item in the form that the model's ids have: that of the option `normalize_ids` with which its
+    /// log was read. All look-ups by id do this themselves.
+    #[must_use]
+    pub fn normalized_id<'i>(&self, raw_id: &'i str) -> Cow<'i, str> {
+        self.shop.model.artifact.users.normalized(raw_id)
     }
 
     /// The row of a user; `None` if the artifact does not know the id.

@@ -82,6 +82,40 @@ impl std::fmt::Debug for Metrics {
     }
 }
 
+/// The recorder of a service, with the buckets of times and the descriptions of metrics with labels.
+fn recorder(builder: PrometheusBuilder) -> Result<PrometheusRecorder, ServeError> {
+    let time = Matcher::Full(SECONDS.to_owned());
+    let builder = builder.set_buckets_for_metric(time, &BUCKETS);
+    let builder = builder.map_err(|error| ServeError::System {
+        what: "set up the histograms",
+        source: std::io::Error::other(error),
+    })?;
+    let recorder = builder.build_recorder();
+    describe(&recorder);
+    Ok(recorder)
+}
+
+fn counter(recorder: &PrometheusRecorder, name: &'static str, text: &'static str) -> Counter {
+    recorder.describe_counter(name.into(), None, text.into());
+    recorder.register_counter(&Key::from_static_name(name), &METADATA)
+}
+
+fn gauge(recorder: &PrometheusRecorder, name: &'static str, text: &'static str) -> Gauge {
+    recorder.describe_gauge(name.into(), None, text.into());
+    recorder.register_gauge(&Key::from_static_name(name), &METADATA)
+}
+
+/// The counter of a metric with one label.
+fn labelled(
+    recorder: &PrometheusRecorder,
+    name: &'static str,
+    label: &'static str,
+    value: &'static str,
+) -> Counter {
+    let key = Key::from_parts(name, vec![Label::new(label, value)]);
+    recorder.register_counter(&key, &METADATA)
+}
+
 /// Adds the texts of metrics that are registered when they are first counted.
 fn describe(recorder: &PrometheusRecorder) {
     for (name, text) in [
@@ -119,30 +153,10 @@ impl Metrics {
     }
 
     fn with(builder: PrometheusBuilder) -> Result<Self, ServeError> {
-        let time = Matcher::Full(SECONDS.to_owned());
-        let builder = builder.set_buckets_for_metric(time, &BUCKETS);
-        let recorder = match builder {
-            Ok(builder) => builder.build_recorder(),
-            Err(error) => {
-                return Err(ServeError::System {
-                    what: "set up the histograms",
-                    source: std::io::Error::other(error),
-                });
-            }
-        };
-        describe(&recorder);
-        let counter = |name: &'static str, text: &'static str| {
-            recorder.describe_counter(name.into(), None, text.into());
-            recorder.register_counter(&Key::from_static_name(name), &METADATA)
-        };
-        let gauge = |name: &'static str, text: &'static str| {
-            recorder.describe_gauge(name.into(), None, text.into());
-            recorder.register_gauge(&Key::from_static_name(name), &METADATA)
-        };
-        let labelled = |name: &'static str, label: &'static str, value: &'static str| {
-            let key = Key::from_parts(name, vec![Label::new(label, value)]);
-            recorder.register_counter(&key, &METADATA)
-        };
+        let recorder = recorder(builder)?;
+        let counter = |name, text| counter(&recorder, name, text);
+        let gauge = |name, text| gauge(&recorder, name, text);
+        let labelled = |name, label, value| labelled(&recorder, name, label, value);
         let sources = Source::ALL.into_iter().chain([Source::Exploration]);
         let items = sources.map(|source| (source, labelled(ITEMS, "source", source.name())));
         Ok(Self {

@@ -117,10 +117,11 @@ impl Asked<'_> {
         if let Some(recorder) = recorder.filter(|_| !self.request_id.is_empty()) {
             let items = answer.items.iter();
             let items = items.map(|item| (item.item.clone(), item.source.name().to_owned()));
+            let model = &self.chosen.model;
             recorder.record(ShownRecord::Shown(Impression {
                 request_id: self.request_id.to_owned(),
-                user: answer.user.clone(),
-                model: self.chosen.model.version.clone(),
+                user: model.recommender.normalized_id(&answer.user).into_owned(),
+                model: model.version.clone(),
                 arm: self.chosen.arm.as_deref().unwrap_or_default().to_owned(),
                 time: now(),
                 items: items.collect(),

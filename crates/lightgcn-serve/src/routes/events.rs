@@ -84,10 +84,15 @@ fn is_zero(n: &u64) -> bool {
 pub(crate) async fn post(
     State(service): State<Service>,
     headers: HeaderMap,
-    Json(posted): Json<PostedEvents>,
+    Json(mut posted): Json<PostedEvents>,
 ) -> Result<Response, ApiError> {
     let shared = Arc::clone(&service.shared);
     let model = shared.registry.active();
+    for event in &mut posted.events {
+        for id in [&mut event.user, &mut event.item] {
+            *id = model.recommender.normalized_id(id).into_owned();
+        }
+    }
     let checks = Checks {
         key: key_of(&headers)?,
         now: now(),

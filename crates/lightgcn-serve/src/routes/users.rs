@@ -5,6 +5,7 @@ use super::query::{Needle, SearchQuery};
 use crate::answer::{Versioned, answer};
 use crate::api_error::{ApiError, ErrorBody};
 use crate::checks::check_text;
+use crate::events::EventError;
 use crate::extract::{Path, Query};
 use crate::models::Model;
 use crate::service::Service;
@@ -140,11 +141,19 @@ pub(crate) async fn forget(
         return Err(ApiError::new(StatusCode::FORBIDDEN, "forbidden", text));
     }
     let model = shared.registry.active();
-    shared.tail.forget(&user);
+    // Earlier models may have had another form of ids.
+    let normalized = model.recommender.normalized_id(&user).into_owned();
+    let forms = [Some(normalized).filter(|id| *id != user), Some(user)];
+    let forms: Vec<String> = forms.into_iter().flatten().collect();
+    forms.iter().for_each(|user| shared.tail.forget(user));
     let forgetting = Arc::clone(shared);
     let forget = move || {
-        forgetting.forget_in_models(&user);
-        forgetting.events.forget(&user)
+        let mut events = 0;
+        for user in &forms {
+            forgetting.forget_in_models(user);
+            events += forgetting.events.forget(user)?;
+        }
+        Ok::<_, EventError>(events)
     };
     let outcome = shared.writer.run(forget).await?;
     let events = outcome.map_err(|error| not_stored(&error))?;

@@ -1,7 +1,7 @@
 use super::*;
 use crate::artifact::tests::{shown, tiny};
 use crate::parts::encode_truth;
-use lightgcn_core::{CoreError, ItemId, Truth, UserId, Vocabulary};
+use lightgcn_core::{CoreError, ItemId, Lineage, Truth, UserId, Vocabulary};
 use std::fs::{self, File};
 use std::io::{Seek, SeekFrom, Write};
 
@@ -37,6 +37,21 @@ fn error_with(name: &str, bytes: &[u8]) -> StoreError {
     fs::remove_file(path.join("manifest.json")).unwrap();
     Manifest::write(&path, Kind::DATASET).unwrap();
     Dataset::load(&path).unwrap_err()
+}
+
+#[test]
+fn ids_are_normalized_after_loading_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("data");
+    let mut accented = dataset();
+    accented.items = Vocabulary::from_names(["caf\u{e9}", "lamp"]).unwrap();
+    for (form, found) in [("none", None), ("nfc", Some(ItemId(0)))] {
+        let option = (Lineage::NORMALIZE_IDS.to_owned(), form.to_owned());
+        accented.lineage.options.extend([option]);
+        accented.save(&path).unwrap();
+        let loaded = Dataset::load(&path).unwrap();
+        assert_eq!(loaded.items.get("cafe\u{301}"), found);
+    }
 }
 
 #[test]

@@ -20,6 +20,7 @@ use lightgcn_train::{
     Candidate, Device, Point, SearchObserver, StopSignal, TrainConfig, TrainError, Trainer,
     peak_memory, reset_peak_memory,
 };
+use search::Search;
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
 
@@ -146,10 +147,16 @@ impl CompareConfig {
     ) -> Result<ModelComparison, Error> {
         self.check(dataset)?;
         let mut table = Rows::new(self, dataset);
+        let search = Search {
+            config: self,
+            dataset,
+            device,
+            stop,
+        };
         for model in &self.models {
             tracing::info!("searching settings of {}", model.name());
             let started = Instant::now();
-            let found = search::settings(self, model, dataset, device, stop, observer)?;
+            let found = search.settings(model, observer)?;
             let row = ComparedModel {
                 trials: found.trials,
                 settings: found.point,

@@ -17,68 +17,81 @@ pub(super) struct Found {
     pub(super) point: Point,
 }
 
-/// Finds a model's best settings on the validation part within the budget.
-pub(super) fn settings(
-    config: &CompareConfig,
-    model: &AnyModelConfig,
-    dataset: &Dataset,
-    device: Device,
-    stop: &StopSignal,
-    observer: &mut dyn SearchObserver,
-) -> Result<Found, Error> {
-    let mut own = Candidate {
-        model: model.clone(),
-        train: config.train.clone(),
-    };
-    if config.minutes.is_some() {
-        // A trial cut short by the time limit counts with its validations so far.
-        own.train.validate_every.get_or_insert(1);
+/// What the searches of all models share.
+pub(super) struct Search<'a> {
+    pub(super) config: &'a CompareConfig,
+    pub(super) dataset: &'a Dataset,
+    pub(super) device: Device,
+    pub(super) stop: &'a StopSignal,
+}
+
+impl Search<'_> {
+    /// Finds a model's best settings on the validation part within the budget.
+    pub(super) fn settings(
+        &self,
+        model: &AnyModelConfig,
+        observer: &mut dyn SearchObserver,
+    ) -> Result<Found, Error> {
+        let &Self {
+            config,
+            dataset,
+            device,
+            stop,
+        } = self;
+        let mut own = Candidate {
+            model: model.clone(),
+            train: config.train.clone(),
+        };
+        if config.minutes.is_some() {
+            // A trial cut short by the time limit counts with its validations so far.
+            own.train.validate_every.get_or_insert(1);
+        }
+        if config.trials == 1 {
+            return Ok(Found {
+                candidate: own,
+                trials: 1,
+                point: Point::new(),
+            });
+        }
+        let (space, first) = space(&own, dataset)?;
+        let mut strategy = FirstThen {
+            first: Some(first.clone()),
+            inner: TpeSearch::new(&space, config.train.seed),
+        };
+        let options = SearchOptions {
+            seed: config.train.seed,
+            trials: Some(config.trials),
+            time: config.time()?,
+            device,
+            stop: stop.clone(),
+            ..SearchOptions::default()
+        };
+        let outcome = run_search_with(dataset, &space, &mut strategy, &options, observer)?;
+        if outcome.end == SearchEnd::Interrupted {
+            return Err(Error::Interrupted);
+        }
+        let trials = outcome.trials.len();
+        let failed = outcome.failed().find_map(|trial| trial.error.clone());
+        let best = outcome.best.ok_or_else(|| TrainError::Config {
+            issues: vec![format!(
+                "no trial of {} has a result: {}",
+                model.name(),
+                failed.unwrap_or_else(|| "time ran out before its first validation".to_owned())
+            )],
+        })?;
+        let mut point = best.record.point;
+        point.retain(|path, value| first.get(path) != Some(value));
+        let mut candidate = best.candidate;
+        // A schedule spans all epochs.
+        if candidate.train.schedule == Schedule::Constant {
+            candidate.train.epochs = best.record.best_epoch.max(1);
+        }
+        Ok(Found {
+            candidate,
+            trials,
+            point,
+        })
     }
-    if config.trials == 1 {
-        return Ok(Found {
-            candidate: own,
-            trials: 1,
-            point: Point::new(),
-        });
-    }
-    let (space, first) = space(&own, dataset)?;
-    let mut strategy = FirstThen {
-        first: Some(first.clone()),
-        inner: TpeSearch::new(&space, config.train.seed),
-    };
-    let options = SearchOptions {
-        seed: config.train.seed,
-        trials: Some(config.trials),
-        time: config.time()?,
-        device,
-        stop: stop.clone(),
-        ..SearchOptions::default()
-    };
-    let outcome = run_search_with(dataset, &space, &mut strategy, &options, observer)?;
-    if outcome.end == SearchEnd::Interrupted {
-        return Err(Error::Interrupted);
-    }
-    let trials = outcome.trials.len();
-    let failed = outcome.failed().find_map(|trial| trial.error.clone());
-    let best = outcome.best.ok_or_else(|| TrainError::Config {
-        issues: vec![format!(
-            "no trial of {} has a result: {}",
-            model.name(),
-            failed.unwrap_or_else(|| "time ran out before its first validation".to_owned())
-        )],
-    })?;
-    let mut point = best.record.point;
-    point.retain(|path, value| first.get(path) != Some(value));
-    let mut candidate = best.candidate;
-    // A schedule spans all epochs.
-    if candidate.train.schedule == Schedule::Constant {
-        candidate.train.epochs = best.record.best_epoch.max(1);
-    }
-    Ok(Found {
-        candidate,
-        trials,
-        point,
-    })
 }
 
 /// The search space, and the model's own settings as a point in it.

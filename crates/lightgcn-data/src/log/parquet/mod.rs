@@ -2,6 +2,7 @@
 
 use crate::error::shown_path;
 use crate::log::fields::Fields;
+use crate::log::messages;
 use crate::log::source::{Source, Tally};
 use crate::log::wanted::Wanted;
 use crate::{DataError, LogFormat};
@@ -210,12 +211,12 @@ fn choose(
                     needed: role.needed(),
                 });
             }
-            (None, _) => tracing::warn!(
+            (None, _) => messages::warn(format_args!(
                 "{}: rows that differ only in column {name:?} count as duplicates, since values of \
                 type {} cannot be compared",
                 shown_path(path),
                 field.data_type()
-            ),
+            )),
         }
     }
     Ok(columns)

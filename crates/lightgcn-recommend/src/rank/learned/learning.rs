@@ -62,17 +62,7 @@ impl<'a> Fitter<'a> {
     ) -> Result<Self, RecommendError> {
         let pairs = dataset.split.train.interactions();
         if let Some(model) = model {
-            let (users, items) = (model.n_users(), model.n_items());
-            let (train_users, train_items) = (pairs.n_users(), pairs.n_items());
-            if (users, items) != (train_users, train_items) {
-                return Err(RecommendError::Shape {
-                    what: model.name().to_owned(),
-                    users,
-                    items,
-                    train_users,
-                    train_items,
-                });
-            }
+            check_shape(model, pairs)?;
         }
         let span = span_days(pairs);
         let day_only = resolution(pairs) > 1;
@@ -288,4 +278,20 @@ fn span_days(pairs: &Interactions) -> f64 {
         (Some(first), Some(last)) => (last - first) as f64 / DAY,
         _ => 0.0,
     }
+}
+
+/// Checks that a model knows the same users and items.
+fn check_shape(model: &dyn Scorer, pairs: &Interactions) -> Result<(), RecommendError> {
+    let (users, items) = (model.n_users(), model.n_items());
+    let (train_users, train_items) = (pairs.n_users(), pairs.n_items());
+    if (users, items) == (train_users, train_items) {
+        return Ok(());
+    }
+    Err(RecommendError::Shape {
+        what: model.name().to_owned(),
+        users,
+        items,
+        train_users,
+        train_items,
+    })
 }

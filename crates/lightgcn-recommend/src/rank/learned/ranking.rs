@@ -197,7 +197,14 @@ impl LearnedRanking {
 
     /// Checks that it belongs to these items and behaviors.
     pub(crate) fn check(&self, pairs: &Interactions) -> Result<(), RecommendError> {
-        let n_behaviors = pairs.behaviors().len();
+        self.check_features(pairs.behaviors().len())
+            .and_then(|()| self.check_numbers())
+            .and_then(|()| self.check_members(pairs.n_items()))
+            .map_err(|detail| RecommendError::Ranking { detail })
+    }
+
+    /// Checks that the features refer to behaviors and members that exist.
+    fn check_features(&self, n_behaviors: usize) -> Result<(), String> {
         let knows = |feature: Feature| match feature {
             Feature::Has { behavior }
             | Feature::Count { behavior }
@@ -213,56 +220,60 @@ impl LearnedRanking {
             }
             _ => true,
         };
-        let invalid = |detail: String| Err(RecommendError::Ranking { detail });
-        if let Some(unknown) = self
-            .features
-            .iter()
-            .find(|weighted| !knows(weighted.feature))
-        {
-            return invalid(format!(
+        let mut features = self.features.iter();
+        if let Some(unknown) = features.find(|weighted| !knows(weighted.feature)) {
+            return Err(format!(
                 "a feature of the group {:?} refers to a missing behavior or member, or has no \
                 half-life",
                 unknown.feature.group().name()
             ));
         }
-        if self.features.is_empty() {
-            return invalid("it has no features".to_owned());
+        match self.features.is_empty() {
+            true => Err("it has no features".to_owned()),
+            false => Ok(()),
         }
+    }
+
+    /// Checks the limits of weights, scales and times.
+    fn check_numbers(&self) -> Result<(), String> {
         let weights = self.features.iter().flat_map(|f| [f.met, f.new]);
         let sound = |weight: f64| weight.abs() <= MAX_WEIGHT;
         if let Some(weight) = weights.chain([self.bias]).find(|weight| !sound(*weight)) {
-            return invalid(format!("its weight {weight} exceeds {MAX_WEIGHT}"));
+            return Err(format!("its weight {weight} exceeds {MAX_WEIGHT}"));
         }
         let usual = MIN_SCALE..=MAX_SCALE;
         let mut scales = self.features.iter().map(|weighted| weighted.scale);
         if let Some(scale) = scales.find(|scale| !usual.contains(scale)) {
-            return invalid(format!(
+            return Err(format!(
                 "its scale {scale} is not between {MIN_SCALE:e} and {MAX_SCALE:e}"
             ));
         }
         if !(1e-6..1e6).contains(&self.half_life_days) {
             let days = self.half_life_days;
-            return invalid(format!(
+            return Err(format!(
                 "its half-life of {days} days is not between 1e-6 and 1e6"
             ));
         }
         if self.now.is_some_and(|now| now.unsigned_abs() > MAX_TIME) {
-            return invalid("its time is not within a million years".to_owned());
+            return Err("its time is not within a million years".to_owned());
         }
         let most = self.candidates.max(self.best_sellers);
         if most > MAX_CANDIDATES {
-            return invalid(format!("{most} candidates are more than {MAX_CANDIDATES}"));
-        }
-        let n_items = pairs.n_items();
-        if let Some(other) = self
-            .models
-            .iter()
-            .find(|m| LinearModel::n_items(*m) != n_items)
-        {
-            let found = LinearModel::n_items(other);
-            return invalid(format!("a member has {found} items, the pairs {n_items}"));
+            return Err(format!("{most} candidates are more than {MAX_CANDIDATES}"));
         }
         Ok(())
+    }
+
+    /// Checks that the members know the same items.
+    fn check_members(&self, n_items: usize) -> Result<(), String> {
+        let mut models = self.models.iter();
+        match models.find(|m| LinearModel::n_items(*m) != n_items) {
+            Some(other) => {
+                let found = LinearModel::n_items(other);
+                Err(format!("a member has {found} items, the pairs {n_items}"))
+            }
+            None => Ok(()),
+        }
     }
 
     pub(crate) fn clock(&self) -> Clock {

@@ -7,29 +7,32 @@ const ROWS: &str = "2019-10-01,view,a,u\n2019-10-02,purchase,b,v\n";
 
 #[test]
 fn errors_of_headers_say_what_to_do() {
-    for (text, expected) in [
-        (
-            SHORT.replace(',', ";"),
-            r#"set the format's delimiter to ";""#,
-        ),
-        (
-            SHORT.to_uppercase(),
-            r#"set the format's "event_time" to "EVENT_TIME""#,
-        ),
-        (ROWS.to_owned(), "the first line is a row"),
-        (
-            format!("{SHORT}{ROWS}").replace('\n', "\r"),
-            "its lines end in \\r only",
-        ),
-        (r#"{"event_time":"2019-10-01"}"#.to_owned(), "JSON"),
-        ("<!DOCTYPE html>\n<html>".to_owned(), "a web page"),
-    ] {
-        let error = read(&text).unwrap_err().to_string();
-        assert!(
-            error.contains("line 1") && error.contains(expected),
-            "{error}"
-        );
-    }
+    let advice = |text: &str| match read(text).unwrap_err() {
+        DataError::MissingColumn { advice, .. } => advice,
+        DataError::UnknownLayout { expected, .. } => expected.to_owned(),
+        other => panic!("{text:?} must lack a column, not {other:?}"),
+    };
+    insta::assert_snapshot!(
+        advice(&SHORT.replace(',', ";")),
+        @r#"set the format's delimiter to ";""#
+    );
+    insta::assert_snapshot!(
+        advice(&SHORT.to_uppercase()),
+        @r#"set the format's "event_time" to "EVENT_TIME""#
+    );
+    insta::assert_snapshot!(advice(ROWS), @"if the first line is a row, set the format's columns");
+    insta::assert_snapshot!(
+        advice(&format!("{SHORT}{ROWS}").replace('\n', "\r")),
+        @r"its lines end in \r only; convert them with `tr '\r' '\n'`"
+    );
+    insta::assert_snapshot!(
+        advice(r#"{"event_time":"2019-10-01"}"#),
+        @"it looks like JSON; convert it to CSV or Parquet"
+    );
+    insta::assert_snapshot!(
+        advice("<!DOCTYPE html>\n<html>"),
+        @"it is a web page, perhaps from a failed download; download it again"
+    );
     let error = read(&format!("sep=,\n{SHORT}{ROWS}")).unwrap_err();
     assert!(matches!(error, DataError::UnknownLayout { .. }), "{error}");
 }
