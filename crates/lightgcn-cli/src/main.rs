@@ -9,14 +9,16 @@ mod config;
 mod lists;
 mod output;
 mod progress;
+mod ranks;
 
 use anyhow::Context;
 use args::{Cli, Command, LogFormat};
 use clap::Parser;
-use lightgcn::train::Preset;
+use lightgcn::train::{Preset, Ranks};
 use output::Output;
 use std::io::IsTerminal;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 /// Training frees and allocates large buffers at every step. This allocator keeps them; the
 /// system's returns each one to the kernel and then pays for fresh pages.
@@ -28,13 +30,27 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => usage(&error),
     };
+    let output = Output::new(cli.common.json);
+    let ranks = match ranks::join(&cli.command) {
+        Ok(ranks) => ranks,
+        Err(error) => {
+            output.error(&error);
+            return ExitCode::FAILURE;
+        }
+    };
     // wgpu also tries OpenGL; its absence is not worth a warning.
     let levels = [
         "warn,wgpu_hal::gles=off",
         "info,wgpu_hal::gles=off",
         "debug",
     ];
-    let level = levels[usize::from(cli.common.verbose.min(2))];
+    // Rank 0 speaks for all.
+    let verbose = if ranks.rank() == 0 {
+        cli.common.verbose
+    } else {
+        0
+    };
+    let level = levels[usize::from(verbose.min(2))];
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
     let log = tracing_subscriber::fmt()
@@ -45,11 +61,10 @@ fn main() -> ExitCode {
         LogFormat::Text => log.init(),
         LogFormat::Json => log.json().flatten_event(true).init(),
     }
-    let output = Output::new(cli.common.json);
-    match run(&cli, &output) {
+    match run(&cli, &output, &ranks) {
         Ok(code) => code,
         Err(error) => {
-            output.error(&error);
+            ranks::fail(&*ranks, &output, error);
             ExitCode::FAILURE
         }
     }
@@ -64,7 +79,7 @@ fn usage(error: &clap::Error) -> ! {
     error.exit()
 }
 
-fn run(cli: &Cli, output: &Output) -> anyhow::Result<ExitCode> {
+fn run(cli: &Cli, output: &Output, ranks: &Arc<dyn Ranks>) -> anyhow::Result<ExitCode> {
     let preset = match &cli.command {
         Command::Train(args) => args.preset.into(),
         _ => Preset::default(),
@@ -81,7 +96,7 @@ fn run(cli: &Cli, output: &Output) -> anyhow::Result<ExitCode> {
         Command::Export(args) => commands::export::run(args, output),
         Command::Inspect(args) => commands::inspect::run(args, config, output),
         Command::Fit(args) => commands::fit::run(args, config, output),
-        Command::Train(args) => commands::train::run(args, config, output),
+        Command::Train(args) => commands::train::run(args, config, output, ranks),
         Command::Retrain(args) => {
             return commands::retrain::run(args, &cli.common, config, output);
         }

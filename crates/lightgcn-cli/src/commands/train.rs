@@ -10,10 +10,11 @@ use lightgcn::core::Dataset;
 use lightgcn::nn::AnyModelConfig;
 use lightgcn::recommend::{EvaluationOptions, figures};
 use lightgcn::store::Artifact;
-use lightgcn::train::{Chosen, ConsoleProgress, EndReason, Trainer};
+use lightgcn::train::{Chosen, ConsoleProgress, EndReason, Ranks, Trainer, agree};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 #[derive(Serialize)]
 struct Outcome {
@@ -35,10 +36,20 @@ struct Outcome {
     test: BTreeMap<String, f64>,
 }
 
-pub(crate) fn run(args: &TrainArgs, mut config: Config, output: &Output) -> anyhow::Result<()> {
+pub(crate) fn run(
+    args: &TrainArgs,
+    mut config: Config,
+    output: &Output,
+    ranks: &Arc<dyn Ranks>,
+) -> anyhow::Result<()> {
+    let writes = ranks.rank() == 0;
+    agree(&**ranks, &same_on_all(args))?;
     config.model = chosen_model(args, config.model)?;
     override_training(args, &mut config);
-    let dataset = data::dataset(&args.data)?;
+    let dataset = match writes {
+        true => data::dataset(&args.data)?,
+        false => data::load(&args.data)?,
+    };
     if args.refit {
         // Check now what is needed later, without keeping it in memory.
         data::whole(&args.data, &dataset)?;
@@ -60,28 +71,36 @@ pub(crate) fn run(args: &TrainArgs, mut config: Config, output: &Output) -> anyh
             .resume(args.resume)
             .memory(args.memory.map(|size| size.as_u64()))
             .ranking((!args.no_ranking).then(|| config.ranking.clone()))
-            .stop(stop);
+            .stop(stop)
+            .ranks(Arc::clone(ranks));
         match chosen {
             Some(chosen) => trainer.refit(chosen).run(),
             None => trainer.run(),
         }
     };
     let mut trained = train(&dataset, stop_in_time, None)?;
-    interrupt::refuse_untrained(&trained, &folder)?;
+    if let Err(error) = interrupt::refuse_untrained(&trained, &folder) {
+        return if writes { Err(error) } else { Ok(()) };
+    }
     let reason = trained.reason;
     let (mut test, mut refit) = (BTreeMap::new(), false);
     if args.refit && reason != EndReason::Interrupted {
-        if !dataset.split.test.truth().is_empty() {
+        if writes && !dataset.split.test.truth().is_empty() {
             test = figures(&trained.evaluate_on_test(&dataset, &test_options(&config))?)?;
         }
         let whole = data::whole(&args.data, &dataset)?;
         drop(dataset);
-        eprintln!("retraining on the whole log");
+        if writes {
+            eprintln!("retraining on the whole log");
+        }
         let again = train(&whole, stop, Some(&trained.chosen()?))?;
         refit = !again.reason.is_early();
         if refit {
             trained = again;
         }
+    }
+    if !writes {
+        return Ok(());
     }
     trained.artifact.save(&args.out)?;
     let train = &trained.artifact.train;
@@ -106,6 +125,18 @@ pub(crate) fn run(args: &TrainArgs, mut config: Config, output: &Output) -> anyh
         test,
     };
     output.result(&outcome, &text(&outcome, args.refit))
+}
+
+/// What decides which steps a command takes and what it writes. The trainer compares all else.
+fn same_on_all(args: &TrainArgs) -> [(String, String); 4] {
+    let run = args.run.as_ref().map(|run| run.display().to_string());
+    [
+        ("--out", args.out.display().to_string()),
+        ("--run", run.unwrap_or_default()),
+        ("--refit", args.refit.to_string()),
+        ("--no-ranking", args.no_ranking.to_string()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
 }
 
 fn text(outcome: &Outcome, asked_to_refit: bool) -> String {
