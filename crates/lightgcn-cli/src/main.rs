@@ -9,16 +9,18 @@ mod config;
 mod lists;
 mod output;
 mod progress;
+mod ranks;
 
 use anyhow::Context;
 use args::{Cli, Command, LogFormat};
 use clap::Parser;
 #[cfg(feature = "otlp")]
 use lightgcn::serve::OtlpExport;
-use lightgcn::train::Preset;
+use lightgcn::train::{Preset, Ranks};
 use output::Output;
 use std::io::IsTerminal;
 use std::process::ExitCode;
+use std::sync::Arc;
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -33,13 +35,27 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => usage(&error),
     };
+    let output = Output::new(cli.common.json);
+    let ranks = match ranks::join(&cli.command) {
+        Ok(ranks) => ranks,
+        Err(error) => {
+            output.error(&error);
+            return ExitCode::FAILURE;
+        }
+    };
     // wgpu also tries OpenGL; its absence is not worth a warning.
     let levels = [
         "warn,wgpu_hal::gles=off",
         "info,wgpu_hal::gles=off",
         "debug",
     ];
-    let level = levels[usize::from(cli.common.verbose.min(2))];
+    // Rank 0 speaks for all.
+    let verbose = if ranks.rank() == 0 {
+        cli.common.verbose
+    } else {
+        0
+    };
+    let level = levels[usize::from(verbose.min(2))];
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
     let log = tracing_subscriber::fmt::layer()
@@ -50,7 +66,6 @@ fn main() -> ExitCode {
         LogFormat::Json => log.json().flatten_event(true).boxed(),
     };
     let logged = tracing_subscriber::registry().with(log.with_filter(filter));
-    let output = Output::new(cli.common.json);
     #[cfg(feature = "otlp")]
     let (logged, _export) = match exported(&cli.command) {
         Ok(export) => (logged.with(export.as_ref().map(OtlpExport::layer)), export),
@@ -60,10 +75,10 @@ fn main() -> ExitCode {
         }
     };
     logged.init();
-    match run(&cli, &output) {
+    match run(&cli, &output, &ranks) {
         Ok(code) => code,
         Err(error) => {
-            output.error(&error);
+            ranks::fail(&*ranks, &output, error);
             ExitCode::FAILURE
         }
     }
@@ -93,7 +108,7 @@ fn usage(error: &clap::Error) -> ! {
     error.exit()
 }
 
-fn run(cli: &Cli, output: &Output) -> anyhow::Result<ExitCode> {
+fn run(cli: &Cli, output: &Output, ranks: &Arc<dyn Ranks>) -> anyhow::Result<ExitCode> {
     let preset = match &cli.command {
         Command::Train(args) => args.preset.into(),
         _ => Preset::default(),
@@ -110,7 +125,7 @@ fn run(cli: &Cli, output: &Output) -> anyhow::Result<ExitCode> {
         Command::Export(args) => commands::export::run(args, output),
         Command::Inspect(args) => commands::inspect::run(args, config, output),
         Command::Fit(args) => commands::fit::run(args, config, output),
-        Command::Train(args) => commands::train::run(args, config, output),
+        Command::Train(args) => commands::train::run(args, config, output, ranks),
         Command::Retrain(args) => {
             return commands::retrain::run(args, &cli.common, config, output);
         }

@@ -5,12 +5,14 @@ use lightgcn_loss::{Loss, LossConfig, LossError, SoftmaxConfig};
 use lightgcn_metrics::Metric;
 use lightgcn_sample::{NegativeSampling, PositiveOrder, PositiveSet};
 use serde::{Deserialize, Serialize};
-use std::ops::Deref;
+use std::ops::{Deref, RangeInclusive};
 
 /// The number of nodes in the graph per batch of a step.
 const NODES_PER_BATCH: usize = 8192;
 /// The maximum number of batches per step chosen by the size of the graph.
 const MOST_BATCHES: usize = 32;
+/// The maximum number of batches per step.
+pub(crate) const MOST_ACCUMULATED: usize = 1024;
 /// The minimum number of steps per epoch to leave.
 const LEAST_STEPS: usize = 48;
 /// With this many pairs or more, an epoch is long enough to be judged by itself.
@@ -67,7 +69,8 @@ pub struct TrainConfig {
     /// cost grows with the graph and not with the batch. In-batch negatives are those of the batch.
     /// More than 1 needs fused steps on the CPU, no `l2` and one worker. Default: if these hold,
     /// one batch per 8,192 nodes of the graph, at most 32, leaving at least 48 steps per epoch,
-    /// rounded down to a power of two; otherwise 1.
+    /// rounded down to a power of two, and at least one per rank unless the loss is BPR; otherwise 1.
+    /// A resumed run keeps its number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub accumulate: Option<usize>,
     /// Negatives per positive. Default: 1.
@@ -165,16 +168,22 @@ impl TrainConfig {
         }
     }
 
-    /// The same config with the settings that depend on the size of the data filled in; `parts`
-    /// says whether a step may have several batches.
-    pub(crate) fn sized(mut self, n_nodes: usize, n_pairs: usize, parts: bool) -> Self {
+    /// The same config with the settings that depend on the size of the data filled in;
+    /// `batches` is how many a step has at least and at most, of which the latter counts more.
+    pub(crate) fn sized(
+        mut self,
+        n_nodes: usize,
+        n_pairs: usize,
+        batches: RangeInclusive<usize>,
+    ) -> Self {
         self.accumulate.get_or_insert_with(|| {
             let by_graph = (n_nodes / NODES_PER_BATCH).min(MOST_BATCHES);
             let by_steps = n_pairs / self.batch_size.max(1) / LEAST_STEPS;
-            match by_graph.min(by_steps) {
-                n if parts && n > 1 => 1 << n.ilog2(),
+            let by_size = match by_graph.min(by_steps) {
+                n if n > 1 => 1 << n.ilog2(),
                 _ => 1,
-            }
+            };
+            by_size.max(*batches.start()).min(*batches.end())
         });
         let every = (MANY_PAIRS / n_pairs.max(1)).clamp(1, VALIDATE_EVERY as usize);
         self.validate_every.get_or_insert(every as u32);
@@ -213,10 +222,15 @@ impl TrainConfig {
         }
     }
 
+    /// Batches of a step, of all workers.
+    pub(crate) fn batches_of_all_workers(&self) -> usize {
+        self.workers.saturating_mul(self.batches_per_step())
+    }
+
     /// Pairs in one step.
     pub(crate) fn pairs_per_step(&self) -> usize {
-        let batches = self.workers.saturating_mul(self.batches_per_step());
-        self.batch_size.saturating_mul(batches)
+        self.batch_size
+            .saturating_mul(self.batches_of_all_workers())
     }
 
     /// Checks every field.
@@ -242,7 +256,7 @@ impl TrainConfig {
             "more than one worker needs fused steps: set fused = true, or remove workers",
         );
         require(
-            (1..=1024).contains(&self.batches_per_step()),
+            (1..=MOST_ACCUMULATED).contains(&self.batches_per_step()),
             "accumulate must be from 1 to 1024",
         );
         require(
@@ -315,6 +329,25 @@ impl Deref for ValidTrainConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_step_has_batches_by_the_graph_and_at_least_one_per_rank() {
+        let sized = |n_nodes, n_pairs, most, least| {
+            let config = TrainConfig::default();
+            config.sized(n_nodes, n_pairs, least..=most).accumulate
+        };
+        // Gowalla, and a small shop.
+        assert_eq!(sized(70_839, 810_128, 1024, 1), Some(8));
+        assert_eq!(sized(70_839, 810_128, 1024, 4), Some(8));
+        assert_eq!(sized(70_839, 810_128, 1, 4), Some(1));
+        assert_eq!(sized(500, 3_000, 1024, 1), Some(1));
+        assert_eq!(sized(500, 3_000, 1024, 3), Some(3));
+        let given = TrainConfig {
+            accumulate: Some(2),
+            ..TrainConfig::default()
+        };
+        assert_eq!(given.sized(500, 3_000, 3..=1024).accumulate, Some(2));
+    }
 
     #[test]
     fn the_default_is_usable_and_every_issue_is_listed() {

@@ -98,6 +98,21 @@ pub enum TrainError {
         /// What is wrong.
         detail: String,
     },
+    /// A rank would not train the same model as the others.
+    #[error(
+        "rank {rank} differs from rank 0: its {what} is {found}, not {expected}; start all ranks \
+         with the same build, data and options, on processors of one kind"
+    )]
+    RanksDiffer {
+        /// The first rank that differs from rank 0.
+        rank: usize,
+        /// What differs: `build`, `data`, or the name of an option.
+        what: String,
+        /// Its value on that rank.
+        found: String,
+        /// Its value on rank 0.
+        expected: String,
+    },
     /// The earlier model cannot be used as a starting point.
     #[error("cannot start from the earlier model: {detail}")]
     WarmStart {

@@ -39,6 +39,7 @@ mod config;
 pub mod conformance;
 mod engine;
 mod error;
+mod ranks;
 mod run;
 mod tune;
 mod weights;
@@ -48,6 +49,9 @@ pub use config::{Schedule, TrainConfig, ValidTrainConfig};
 pub use engine::{Device, DeviceError};
 pub use error::TrainError;
 pub use lightgcn_loss::{Loss, LossConfig, SoftmaxConfig, TopKConfig};
+#[cfg(feature = "mpi")]
+pub use ranks::MpiRanks;
+pub use ranks::{Ranks, SingleRank, agree};
 pub use run::{
     Chosen, ConsoleProgress, EndReason, EpochRecord, Margin, Observer, Preset, RetrainFigures,
     RetrainReport, Retraining, RunLine, Silent, StopSignal, TrainEvent, Trained, Trainer,

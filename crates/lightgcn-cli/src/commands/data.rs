@@ -8,10 +8,21 @@ use lightgcn::recommend::Recommender;
 use lightgcn::store::{Artifact, DatasetFolder, EmbeddingTable, StoreError, beside};
 use std::path::{Path, PathBuf};
 
-/// Loads the dataset of the arguments. Stage reports go to standard error.
+/// Loads the dataset of the arguments. Stage reports of pair files go to standard error.
 pub(crate) fn dataset(args: &DataArgs) -> anyhow::Result<Dataset> {
-    let dataset = match (&args.dataset, &args.pairs_train) {
-        (Some(path), _) => return Ok(Dataset::load(path)?),
+    let dataset = load(args)?;
+    if args.dataset.is_none() {
+        for stage in &dataset.lineage.stages {
+            eprintln!("{stage}");
+        }
+    }
+    Ok(dataset)
+}
+
+/// The same without reports.
+pub(crate) fn load(args: &DataArgs) -> anyhow::Result<Dataset> {
+    Ok(match (&args.dataset, &args.pairs_train) {
+        (Some(path), _) => Dataset::load(path)?,
         (None, Some(train)) => PairFiles {
             validation: args.pairs_valid.clone(),
             test: args.pairs_test.clone(),
@@ -20,11 +31,7 @@ pub(crate) fn dataset(args: &DataArgs) -> anyhow::Result<Dataset> {
         }
         .read()?,
         (None, None) => bail!("give a dataset, or pair files with --pairs-train"),
-    };
-    for stage in &dataset.lineage.stages {
-        eprintln!("{stage}");
-    }
-    Ok(dataset)
+    })
 }
 
 /// A dataset, or the training part of a model with its embeddings; `None` if the folder is neither.

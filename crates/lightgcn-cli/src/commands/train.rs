@@ -10,10 +10,13 @@ use lightgcn::core::Dataset;
 use lightgcn::nn::AnyModelConfig;
 use lightgcn::recommend::{EvaluationOptions, figures};
 use lightgcn::store::Artifact;
-use lightgcn::train::{Chosen, ConsoleProgress, EndReason, StopSignal, Trained, Trainer};
+use lightgcn::train::{
+    Chosen, ConsoleProgress, EndReason, Ranks, StopSignal, Trained, Trainer, agree,
+};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 #[derive(Serialize)]
 struct Outcome {
@@ -35,10 +38,20 @@ struct Outcome {
     test: BTreeMap<String, f64>,
 }
 
-pub(crate) fn run(args: &TrainArgs, mut config: Config, output: &Output) -> anyhow::Result<()> {
+pub(crate) fn run(
+    args: &TrainArgs,
+    mut config: Config,
+    output: &Output,
+    ranks: &Arc<dyn Ranks>,
+) -> anyhow::Result<()> {
+    let writes = ranks.rank() == 0;
+    agree(&**ranks, &same_on_all(args))?;
     config.model = chosen_model(args, config.model)?;
     override_training(args, &mut config);
-    let dataset = data::dataset(&args.data)?;
+    let dataset = match writes {
+        true => data::dataset(&args.data)?,
+        false => data::load(&args.data)?,
+    };
     if args.refit {
         // Check now what is needed later, without keeping it in memory.
         data::whole(&args.data, &dataset)?;
@@ -53,24 +66,32 @@ pub(crate) fn run(args: &TrainArgs, mut config: Config, output: &Output) -> anyh
         args,
         config: &config,
         folder: &folder,
+        ranks,
         bar: ConsoleProgress::new(),
     };
     let mut trained = job.train(&dataset, stop_in_time, None)?;
-    interrupt::refuse_untrained(&trained, &folder)?;
+    if let Err(error) = interrupt::refuse_untrained(&trained, &folder) {
+        return if writes { Err(error) } else { Ok(()) };
+    }
     let reason = trained.reason;
     let (mut test, mut refit) = (BTreeMap::new(), false);
     if args.refit && reason != EndReason::Interrupted {
-        if !dataset.split.test.truth().is_empty() {
+        if writes && !dataset.split.test.truth().is_empty() {
             test = figures(&trained.evaluate_on_test(&dataset, &test_options(&config))?)?;
         }
         let whole = data::whole(&args.data, &dataset)?;
         drop(dataset);
-        eprintln!("retraining on the whole log");
+        if writes {
+            eprintln!("retraining on the whole log");
+        }
         let again = job.train(&whole, stop, Some(&trained.chosen()?))?;
         refit = !again.reason.is_early();
         if refit {
             trained = again;
         }
+    }
+    if !writes {
+        return Ok(());
     }
     trained.artifact.save(&args.out)?;
     let train = &trained.artifact.train;
@@ -98,6 +119,7 @@ struct Job<'a> {
     args: &'a TrainArgs,
     config: &'a Config,
     folder: &'a Path,
+    ranks: &'a Arc<dyn Ranks>,
     bar: ConsoleProgress,
 }
 
@@ -119,12 +141,25 @@ impl Job<'_> {
             .resume(args.resume)
             .memory(args.memory.map(|size| size.as_u64()))
             .ranking((!args.no_ranking).then(|| config.ranking.clone()))
-            .stop(stop);
+            .stop(stop)
+            .ranks(Arc::clone(self.ranks));
         if let Some(chosen) = chosen {
             trainer = trainer.refit(chosen);
         }
         Ok(trainer.run()?)
     }
+}
+
+/// What decides which steps a command takes and what it writes. The trainer compares all else.
+fn same_on_all(args: &TrainArgs) -> [(String, String); 4] {
+    let run = args.run.as_ref().map(|run| run.display().to_string());
+    [
+        ("--out", args.out.display().to_string()),
+        ("--run", run.unwrap_or_default()),
+        ("--refit", args.refit.to_string()),
+        ("--no-ranking", args.no_ranking.to_string()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
 }
 
 fn text(outcome: &Outcome, asked_to_refit: bool) -> String {

@@ -28,8 +28,6 @@ pub(crate) struct HostSteps<B: TrainingBackend> {
     weighted: bool,
     /// The maximum number of pairs whose items are each other's negatives.
     pairs_per_part: usize,
-    /// The maximum number of parts of a step.
-    accumulate: usize,
     sampler: Arc<BatchSampler>,
     /// Each node's row in the batch, or [`ABSENT`].
     position: Vec<u32>,
@@ -64,7 +62,6 @@ impl<B: TrainingBackend> HostSteps<B> {
             seed: config.seed,
             weighted: config.positives == PositiveSet::AllPairs,
             pairs_per_part: config.batch_size,
-            accumulate: config.batches_per_step(),
             sampler: Arc::clone(setup.sampler),
             position: vec![ABSENT; graph.n_rows()],
             corrections: match &setup.loss {
@@ -132,7 +129,7 @@ impl<B: TrainingBackend> HostSteps<B> {
                 let plan = self.plan(&Shard {
                     batches: shard.batches,
                     places: start..(start + self.pairs_per_part).min(shard.places.end),
-                    number: shard.number * self.accumulate + n,
+                    number: shard.number + n,
                     context: shard.context,
                 });
                 let batch = match self.loss {

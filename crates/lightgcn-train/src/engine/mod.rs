@@ -1,4 +1,5 @@
-//! How a training step is computed: by autodiff, on the host, on the device, or by several workers.
+//! How a training step is computed: by autodiff, on the host, on the device, by several workers, or by
+//! several ranks.
 //!
 //! Each is a [`StepEngine`](step::StepEngine) in its own file; [`choose`] picks the fastest one
 //! that supports the model, its loss and the configuration.
@@ -15,6 +16,7 @@ pub(crate) mod host_tables;
 mod linear;
 pub(crate) mod losses;
 mod on_device;
+pub(crate) mod ranked;
 pub(crate) mod setup;
 mod softmax;
 pub(crate) mod step;

@@ -30,26 +30,30 @@ impl<'a> StepContext<'a> {
     }
 }
 
-/// The pairs that a step computes: a batch, or the part of one that a worker takes.
+/// The pairs that a step computes, or the part of them that a worker or a rank takes.
 pub(crate) struct Shard<'a> {
     /// The batches of the epoch.
     pub(crate) batches: &'a EpochBatches<'a>,
     /// The places of the pairs in the epoch's order.
     pub(crate) places: Range<usize>,
-    /// Number of the shard in the epoch, from 0; shared negatives depend on it.
+    /// The number in the epoch, from 0, of the shard's first batch; shared negatives depend on it.
     pub(crate) number: usize,
     /// Where the run is.
     pub(crate) context: StepContext<'a>,
 }
 
 impl<'a> Shard<'a> {
-    /// A whole batch: that of the context.
-    pub(crate) fn batch(batches: &'a EpochBatches<'a>, context: StepContext<'a>) -> Self {
-        let number = context.batch - 1;
+    /// A whole step, that of the context, of `batches_per_step` batches.
+    pub(crate) fn whole(
+        batches: &'a EpochBatches<'a>,
+        batches_per_step: usize,
+        context: StepContext<'a>,
+    ) -> Self {
+        let step = context.batch - 1;
         Self {
             batches,
-            places: batches.places(number),
-            number,
+            places: batches.places(step),
+            number: step * batches_per_step,
             context,
         }
     }

@@ -72,9 +72,7 @@ impl<B: TrainingBackend> StepEngine<B, Tensor<B, 2>, Tensor<B, 2>> for Workers<B
             let shard = Shard {
                 batches: batch.batches,
                 places: places.clone(),
-                // Multiply by the number of workers, not of parts, since a short batch has fewer
-                // parts: this way no number repeats.
-                number: batch.number * n_workers + n,
+                number: batch.number + n,
                 context: batch.context,
             };
             let table = table.clone().to_device(&worker.device);

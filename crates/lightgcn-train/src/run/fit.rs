@@ -5,9 +5,11 @@ use crate::engine::choose::{self, ModelEngine};
 use crate::engine::clip::clip_by_norm;
 use crate::engine::host_tables::host_embeddings;
 use crate::engine::losses::PendingLosses;
+use crate::engine::ranked::Ranked;
 use crate::engine::setup::EngineSetup;
 use crate::engine::step::{Shard, StepContext};
 use crate::engine::thresholds::thresholds;
+use crate::ranks::{self, SharedRanker};
 use crate::run::checkpoint::{Checkpoint, EPOCHS, LIMITS, LoopState, Saved};
 use crate::run::job::FitJob;
 use crate::run::record::{RunWriter, unix_time};
@@ -112,14 +114,17 @@ where
     };
     let engine = || choose::engine(&model, &setup);
     let engine = context.guard::<B::InnerBackend, _>(engine)??;
+    let ranked = Ranked::new(job.ranks, job.config, job.loss)?;
     let graphs = graphs.valid();
-    let record = RunWriter::open(job.run.folder.as_deref(), job.run.resume)?;
+    let folder = job.run.folder.as_deref().filter(|_| job.ranks.rank() == 0);
+    let record = RunWriter::open(folder, job.run.resume)?;
     let training = Training {
         job,
         observer,
         sampler,
         graphs,
         engine,
+        ranked,
         optimizer,
         best,
         state,
@@ -166,6 +171,8 @@ struct Training<'a, B: GradientBackend, M, O, L> {
     sampler: Arc<BatchSampler>,
     graphs: Graphs<B::InnerBackend>,
     engine: Box<ModelEngine<B, M>>,
+    /// Shares the steps with other ranks, if there are any.
+    ranked: Option<Ranked>,
     optimizer: O,
     best: Option<M>,
     state: LoopState,
@@ -202,6 +209,9 @@ where
             skipped_users: self.sampler.skipped_users(),
         });
         let (model, reason) = self.train(model)?;
+        if let Some(ranked) = &self.ranked {
+            ranked.report();
+        }
         let best_epoch = self.state.best.map_or(self.state.epoch, |(epoch, _)| epoch);
         self.record.write(&RunLine::End {
             unix_time: unix_time(),
@@ -272,7 +282,7 @@ where
         context.guard::<B::InnerBackend, _>(begin)?;
         let n_batches = self.sampler.n_batches();
         while self.state.next_batch < n_batches {
-            if let Some(reason) = self.job.run.stop.reason() {
+            if let Some(reason) = self.job.run.stop.reason_of_all(&**self.job.ranks) {
                 self.read_losses()?;
                 return Ok((model, Err(reason)));
             }
@@ -324,8 +334,12 @@ where
             thresholds: &self.thresholds,
             ..context
         };
-        let shard = Shard::batch(batches, context);
-        let step = self.engine.step(&model, &shard);
+        let n_batches = self.job.config.batches_of_all_workers();
+        let shard = Shard::whole(batches, n_batches, context);
+        let step = match &mut self.ranked {
+            Some(ranked) => ranked.step(&mut *self.engine, &model, &shard),
+            None => self.engine.step(&model, &shard),
+        };
         self.losses.push(step.loss, shard.places.len());
         let mut gradients = step.gradient;
         if let Some(limit) = self.job.config.gradient_clipping {
@@ -410,12 +424,15 @@ where
 
     fn evaluate(&self, model: &M) -> Result<Evaluation, TrainError> {
         let embeddings = host_embeddings(&model.valid(), &self.graphs, self.completed())?;
-        let ranker = EmbeddingRanker::from_nodes(
+        let ranks = &**self.job.ranks;
+        ranks::agree_on_embeddings(ranks, &embeddings, self.state.epoch)?;
+        let inner = &EmbeddingRanker::from_nodes(
             self.job.model_name,
             embeddings,
             model.n_users(),
             model.output_dimension(),
         )?;
+        let ranker = SharedRanker { inner, ranks };
         let split = &self.job.dataset.split;
         let options = EvaluationOptions {
             ks: vec![self.job.config.metric_k],
@@ -439,6 +456,9 @@ where
         };
         // Do not save numbers that are not finite.
         host_embeddings(&model.valid(), &self.graphs, context)?;
+        if self.job.ranks.rank() > 0 {
+            return Ok(());
+        }
         let save = || {
             checkpoint.save::<B, M, O>(&Saved {
                 model,

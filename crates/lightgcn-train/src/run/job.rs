@@ -1,10 +1,12 @@
 //! What to train on which data, and where the run keeps its state.
 
-use crate::{StopSignal, ValidTrainConfig};
+use crate::run::checkpoint::Checkpoint;
+use crate::{Ranks, StopSignal, ValidTrainConfig};
 use lightgcn_core::{Dataset, Lineage};
 use lightgcn_graph::Adjacency;
 use lightgcn_nn::NodeCounts;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Where a run keeps its state, and how it is stopped.
 #[derive(Debug, Clone, Default)]
@@ -17,6 +19,17 @@ pub(crate) struct RunOptions {
     pub(crate) stop: StopSignal,
     /// The maximum bytes of memory that the program may use on the CPU.
     pub(crate) memory: Option<u64>,
+}
+
+impl RunOptions {
+    /// The number of batches per step of the run to continue, which was chosen for the number of
+    /// ranks that it began with; `None` if there is no such run.
+    pub(crate) fn batches_so_far(&self) -> Option<usize> {
+        let folder = self.folder.as_deref().filter(|_| self.resume)?;
+        let job = Checkpoint::of_any_run(folder).written_job().ok()?;
+        let lineage: Lineage = serde_json::from_str(&job).ok()?;
+        lineage.options.get("train.accumulate")?.parse().ok()
+    }
 }
 
 /// What to train on which data.
@@ -34,6 +47,8 @@ pub(crate) struct FitJob<'a, L> {
     pub(crate) loss: &'a L,
     /// Where to keep state.
     pub(crate) run: &'a RunOptions,
+    /// The processes that train together.
+    pub(crate) ranks: &'a Arc<dyn Ranks>,
     /// The model's name, for messages.
     pub(crate) model_name: &'a str,
     /// The device's name, for messages and the run record.

@@ -1,6 +1,6 @@
 //! A signal that asks a run to stop.
 
-use crate::EndReason;
+use crate::{EndReason, Ranks};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -64,11 +64,47 @@ impl StopSignal {
             .is_some_and(is_late)
             .then_some(EndReason::OutOfTime)
     }
+
+    /// Why a rank has to stop, the same on all ranks: signals reach them at different moments.
+    /// Collective.
+    pub(crate) fn reason_of_all(&self, ranks: &dyn Ranks) -> Option<EndReason> {
+        let reasons = [EndReason::Interrupted, EndReason::OutOfTime];
+        let own = self.reason();
+        if ranks.size() == 1 {
+            return own;
+        }
+        let asked = reasons.map(|reason| u8::from(own == Some(reason)));
+        let all = ranks.gather(asked.to_vec());
+        let of_any = |n: usize| all.iter().any(|asked| asked[n] == 1);
+        (0..).zip(reasons).find(|&(n, _)| of_any(n)).map(|(_, r)| r)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ranks::threads::on_ranks;
+
+    #[test]
+    fn all_ranks_stop_if_one_has_to() {
+        let reasons = |of: fn(usize) -> StopSignal| {
+            on_ranks(3, |ranks| of(ranks.rank()).reason_of_all(&*ranks))
+        };
+        assert_eq!(reasons(|_| StopSignal::new()), [None; 3]);
+        let late = reasons(|rank| match rank {
+            1 => StopSignal::after(Duration::ZERO),
+            _ => StopSignal::new(),
+        });
+        assert_eq!(late, [Some(EndReason::OutOfTime); 3]);
+        let both = reasons(|rank| {
+            let stop = StopSignal::after(Duration::ZERO);
+            if rank == 2 {
+                stop.stop();
+            }
+            stop
+        });
+        assert_eq!(both, [Some(EndReason::Interrupted); 3]);
+    }
 
     #[test]
     fn clones_share_the_flag_and_time_raises_it() {

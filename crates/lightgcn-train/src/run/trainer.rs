@@ -1,7 +1,9 @@
 //! Trains a model on a dataset.
 
+use crate::config::MOST_ACCUMULATED;
 use crate::engine::backends::{find, on_device};
 use crate::engine::host_tables::{HostTables, host_tables};
+use crate::engine::ranked::is_shared_by_pair;
 use crate::engine::step::StepContext;
 use crate::run::checkpoint::Checkpoint;
 use crate::run::fit::{Fitted, fit_from};
@@ -9,8 +11,8 @@ use crate::run::job::{FitJob, RunOptions};
 use crate::run::warm_start::{ENDED, REFIT};
 use crate::run::{memory, transfer};
 use crate::{
-    Chosen, Device, EndReason, LossConfig, Observer, Silent, StopSignal, TrainConfig, TrainError,
-    TrainEvent, Trained, ValidTrainConfig, WarmStart,
+    Chosen, Device, EndReason, LossConfig, Observer, Ranks, Silent, SingleRank, StopSignal,
+    TrainConfig, TrainError, TrainEvent, Trained, ValidTrainConfig, WarmStart, ranks,
 };
 use burn::module::AutodiffModule;
 use burn::tensor::backend::Backend;
@@ -25,6 +27,7 @@ use lightgcn_recommend::{Evaluation, RankingConfig, behavior_stages, figures};
 use lightgcn_store::{Artifact, EmbeddingTable, ModelDescription, popularity_of};
 use serde_json::Value;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Trains a model on a dataset.
 ///
@@ -66,6 +69,7 @@ struct Job<'a> {
     start: Option<WarmStart>,
     ranking: Option<RankingConfig>,
     chosen: Option<&'a Chosen>,
+    ranks: Arc<dyn Ranks>,
 }
 
 impl<'a> Trainer<'a> {
@@ -83,6 +87,7 @@ impl<'a> Trainer<'a> {
                 start: None,
                 ranking: Some(RankingConfig::default()),
                 chosen: None,
+                ranks: Arc::new(SingleRank),
             },
         }
     }
@@ -175,12 +180,29 @@ impl<'a, M: VisitModel, L: Loss> Trainer<'a, M, L> {
         self
     }
 
+    /// Sets the processes that train together. Each has the same dataset and options, and reads the
+    /// run's folder when it resumes. Only rank 0 tells its observer, writes the run's folder, and
+    /// learns the ranking; the others' results are equal except for that. The same number of ranks
+    /// gives the same bits, another number the same result up to rounding, if `accumulate` is set or
+    /// comes from the checkpoint. Default: this process alone.
+    ///
+    /// After any error but [`TrainError::RanksDiffer`], end the job with [`Ranks::abort`].
+    pub fn ranks(mut self, ranks: Arc<dyn Ranks>) -> Self {
+        self.job.ranks = ranks;
+        self
+    }
+
     /// Trains.
     ///
     /// # Errors
-    /// See [`TrainError`]; [`TrainError::WarmStart`] if the earlier model does not fit. The last checkpoint is kept.
+    /// See [`TrainError`]; [`TrainError::WarmStart`] if the earlier model does not fit;
+    /// [`TrainError::RanksDiffer`], on every rank, if one of them would not train the same model. The
+    /// last checkpoint is kept.
     pub fn run(mut self) -> Result<Trained, TrainError> {
         self.job.config.check()?;
+        if self.job.ranks.rank() > 0 {
+            self.job.observer = None;
+        }
         let found = find(self.job.device, &mut |kind, reason| {
             let reason = &reason.cause();
             if let Some(observer) = self.job.observer.as_deref_mut() {
@@ -242,8 +264,8 @@ fn train_on<B: GradientBackend, M: ModelConfig, L: Loss>(
 ) -> Result<(Trained, M::Module<B>), TrainError> {
     let mut silent = Silent;
     let observer: &mut dyn Observer = match job.observer {
-        Some(observer) => observer,
-        None => &mut silent,
+        Some(observer) if job.ranks.rank() == 0 => observer,
+        _ => &mut silent,
     };
     let mut config = job.config;
     let dataset = config.weights.apply(job.dataset)?;
@@ -260,11 +282,18 @@ fn train_on<B: GradientBackend, M: ModelConfig, L: Loss>(
     let graph = graph(dataset, &requests)?;
     if let Some(chosen) = job.chosen {
         config.accumulate = config.accumulate.or(chosen.accumulate);
+    } else {
+        config.accumulate = config.accumulate.or(job.run.batches_so_far());
     }
-    let parts = on_host::<B, M, L>(model, &config, loss);
+    // Pairs that need no whole batch are shared within it.
+    let least = match is_shared_by_pair(loss) {
+        true => 1,
+        false => job.ranks.size(),
+    };
+    let batches = least..=most_batches::<B, M, L>(model, &config, loss);
     let n_pairs = dataset.split.train.interactions().n_pairs();
     let config = config
-        .sized(graph.nodes().total(), n_pairs, parts)
+        .sized(graph.nodes().total(), n_pairs, batches)
         .check()?;
     let description = describe(model)?;
     let mut lineage = lineage(dataset, &description, &config, loss)?;
@@ -276,6 +305,7 @@ fn train_on<B: GradientBackend, M: ModelConfig, L: Loss>(
         lineage.options.insert(REFIT.to_owned(), "true".to_owned());
     }
     let (ranking, chosen, start, mut run) = (job.ranking, job.chosen, job.start, job.run);
+    let ranks = &job.ranks;
     if let Some(folder) = run.folder.as_mut().filter(|_| chosen.is_some()) {
         folder.push(REFIT);
         run.resume &= Checkpoint::of_any_run(folder).exists();
@@ -289,10 +319,12 @@ fn train_on<B: GradientBackend, M: ModelConfig, L: Loss>(
         config: &config,
         loss,
         run: &run,
+        ranks,
         model_name: M::NAME,
         device_name,
         lineage: &lineage,
     };
+    ranks::check(&**ranks, &job, &ranking)?;
     memory::check::<B::InnerBackend, L>(&model.footprint(), &job, device, observer)?;
     let build = || transfer::build::<B, M, L>(model, start, &job, device);
     let context = StepContext::at_start(device_name);
@@ -300,6 +332,7 @@ fn train_on<B: GradientBackend, M: ModelConfig, L: Loss>(
     let fitted = fit_from(module, adam, &job, device, observer)?;
     let mut trained = finish::<B, M, L>(&fitted, model, description, &job)?;
     match (chosen, ranking) {
+        _ if ranks.rank() > 0 => {}
         (Some(chosen), _) => trained.take_over(chosen, dataset)?,
         (None, Some(config)) if fitted.reason != EndReason::Interrupted => {
             trained.learn_ranking(dataset, &config)?;
@@ -309,15 +342,18 @@ fn train_on<B: GradientBackend, M: ModelConfig, L: Loss>(
     Ok((trained, fitted.model))
 }
 
-/// Whether the host computes the steps of a linear model, which allows several batches per step.
-fn on_host<B: GradientBackend, M: ModelConfig, L: Loss>(
+/// How many batches a step may have: several if the host computes the steps of a linear model.
+fn most_batches<B: GradientBackend, M: ModelConfig, L: Loss>(
     model: &M,
     config: &TrainConfig,
     loss: &L,
-) -> bool {
+) -> usize {
     let fused = config.fused && !model.footprint().keeps_layers && loss.fused().is_some();
     let host = !<B::InnerBackend as TrainingBackend>::runs_steps_on_device();
-    fused && host && config.workers == 1 && config.l2 == 0.0
+    match fused && host && config.workers == 1 && config.l2 == 0.0 {
+        true => MOST_ACCUMULATED,
+        false => 1,
+    }
 }
 
 /// The names of the behaviors that a multi-behavior model may use.

@@ -1,5 +1,6 @@
 //! Transfers the parameters of an earlier model to a new one.
 
+use crate::engine::host_tables::host;
 use crate::run::checkpoint::Checkpoint;
 use crate::run::job::FitJob;
 use crate::{TrainError, WarmStart};
@@ -221,12 +222,6 @@ impl<B: Backend> ModuleMapper<B> for Transfer<'_> {
         let new = Tensor::<B, D>::from_data(TensorData::new(values, shape), &tensor.device());
         Param::from_mapped_value(old.id, new.set_require_grad(requires), mapper)
     }
-}
-
-fn host<B: Backend, const D: usize>(tensor: Tensor<B, D>) -> Vec<f32> {
-    let data = tensor.into_data().convert::<f32>();
-    data.into_vec::<f32>()
-        .unwrap_or_else(|error| panic!("a float table is not f32: {error:?}"))
 }
 
 /// Whether a table starts with exactly these rows, bit for bit.

@@ -2,12 +2,11 @@
 
 use super::Point;
 use crate::TrainError;
-use crate::run::checkpoint::hex;
+use crate::ranks::digest;
 use crate::run::record::unix_time;
 use lightgcn_core::Dataset;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{Seek, SeekFrom, Write};
@@ -255,29 +254,6 @@ fn read(path: &Path) -> Result<Content, TrainError> {
 /// [`TrainError::Io`] if it cannot be read, [`TrainError::SearchDamaged`] if it is not a record.
 pub fn read_trials(path: &Path) -> Result<Vec<TrialRecord>, TrainError> {
     Ok(read(path)?.trials)
-}
-
-/// The SHA-256 of the data that a trial depends on. The test part is not used.
-fn digest(dataset: &Dataset) -> String {
-    let train = dataset.split.train.interactions();
-    let mut hash = Sha256::new();
-    let mut put = |bytes: &[u8]| hash.update(bytes);
-    for count in [train.n_users(), train.n_items(), train.n_pairs()] {
-        put(&(count as u64).to_le_bytes());
-    }
-    for (name, &target) in train.behaviors().iter().zip(train.target_behaviors()) {
-        put(name.as_bytes());
-        put(&[0, u8::from(target)]);
-    }
-    train.offsets().iter().for_each(|x| put(&x.to_le_bytes()));
-    train.items().iter().for_each(|x| put(&x.0.to_le_bytes()));
-    train.weights().iter().for_each(|x| put(&x.to_le_bytes()));
-    train.counts().iter().for_each(|x| put(&x.to_le_bytes()));
-    for (user, item) in dataset.split.validation.truth().iter() {
-        put(&user.0.to_le_bytes());
-        put(&item.0.to_le_bytes());
-    }
-    hex(hash.finalize())
 }
 
 #[cfg(test)]

@@ -2,13 +2,14 @@
 #![allow(dead_code, unused_imports, reason = "each test file uses a part")]
 
 mod shop;
+pub(crate) mod threads;
 
 pub(crate) use shop::shop;
 
 use lightgcn_core::Dataset;
 use lightgcn_nn::AnyModelConfig;
 use lightgcn_train::{
-    Device, Observer, Silent, StopSignal, TrainConfig, TrainError, Trained, Trainer,
+    Device, Observer, Ranks, Silent, StopSignal, TrainConfig, TrainError, Trained, Trainer,
 };
 use std::path::PathBuf;
 

@@ -1,6 +1,6 @@
 use super::*;
 use crate::run::job::RunOptions;
-use crate::{Device, TrainConfig, Trainer};
+use crate::{Device, Ranks, SingleRank, TrainConfig, Trainer};
 use burn::backend::Autodiff;
 use lightgcn_core::{
     BehaviorWeightsConfig, Catalogue, InteractionsBuilder, ItemId, Lineage, Split, Truth, UserId,
@@ -76,6 +76,7 @@ fn known_ids_go_on_and_new_ones_begin() {
         config: &config.check().unwrap(),
         loss: &config.loss,
         run: &RunOptions::default(),
+        ranks: &(Arc::new(SingleRank) as Arc<dyn Ranks>),
         model_name: "lightgcn",
         device_name: "the CPU",
         lineage: &Lineage::default(),
