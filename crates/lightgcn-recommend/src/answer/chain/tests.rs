@@ -280,7 +280,6 @@ fn events_shift_a_known_user_at_once_and_a_repeated_history_does_not() {
         item.map(|item| item.score)
     };
     assert_ne!(score(&before), score(&after));
-    assert_eq!(after.items[0].source, Source::Model);
     assert_ne!(after.items[0].reason, before.items[0].reason);
     // Exactly the training pairs as a newcomer's events, propagated alone, are the user without the self contribution.
     let shop = shop.with_fold_in(FoldIn::Propagated);
