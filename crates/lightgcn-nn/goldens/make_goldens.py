@@ -4,7 +4,7 @@
     pip install -r requirements.txt
     python make_goldens.py
 
-LGConv and LightGCN are PyTorch Geometric's own; NGCF, KGAT and the models over one
+LGConv and LightGCN are PyTorch Geometric's own; NGCF, KGAT, XSimGCL and the models over one
 graph per behavior are written here in plain PyTorch from the papers' formulas. Everything runs in float64 on the CPU. Inputs
 are multiples of 1/1024, so that float32 holds them exactly; outputs are
 rounded to ten significant digits.
@@ -361,6 +361,51 @@ def kgat_case(name, counts, graphs, draws, dimension, relation_dimension, hidden
     }
 
 
+def info_nce(first, second, temperature):
+    """Each row against all rows of the other view, by cosine."""
+    logits = F.normalize(first, dim=1) @ F.normalize(second, dim=1).T / temperature
+    return F.cross_entropy(logits, torch.arange(len(logits)))
+
+
+def xsimgcl_case(name, graph, draws, dimension, layers, contrast_layer, temperature, weighted):
+    """Yu et al. 2023; the mean is over the layers without layer 0, as in the authors' code."""
+    matrix, n_users = graph.normalized_dense(weighted), graph.n_users
+    table = draws.values(graph.n_nodes, dimension, scale=0.5).requires_grad_()
+    coefficients = draws.values(graph.n_nodes, dimension)
+    uniform = torch.rand(layers, graph.n_nodes, dimension, generator=draws.generator)
+    noise = 0.2 * F.normalize(uniform, dim=2)
+    x, outputs = table, [table]
+    for shift in noise:
+        x = matrix @ x
+        x = x + x.detach().sign() * shift
+        outputs.append(x)
+    embeddings, contrasted = torch.stack(outputs[1:]).mean(0), outputs[contrast_layer]
+    gradient = torch.autograd.grad((embeddings * coefficients).sum(), table, retain_graph=True)[0]
+    users, items = draws.ids(n_users, 12), draws.ids(graph.n_items, 12)
+    rows = [users.unique(), items.unique() + n_users]
+    loss = sum(info_nce(embeddings[ids], contrasted[ids], temperature) for ids in rows)
+    of_loss = torch.autograd.grad(loss, table)[0]
+    return {
+        "name": name,
+        "graph": graph.json(),
+        "weighted": weighted,
+        "layers": layers,
+        "contrast_layer": contrast_layer,
+        "temperature": temperature,
+        "table": numbers(table),
+        "noise": numbers(noise),
+        "embeddings": numbers(embeddings),
+        "contrasted": numbers(contrasted),
+        "coefficients": numbers(coefficients),
+        "table_gradient": numbers(gradient),
+        "users": users.tolist(),
+        "items": items.tolist(),
+        "contrastive_loss": numbers(loss.item()),
+        "contrastive_table_gradient": numbers(of_loss),
+        "inference": numbers(torch.stack(layers_of(matrix, table, layers)[1:]).mean(0)),
+    }
+
+
 def bpr_case(name, draws, batch, n_negatives, scale):
     positives = draws.values(batch, scale=scale).requires_grad_()
     negatives = draws.values(batch, n_negatives, scale=scale).requires_grad_()
@@ -458,6 +503,15 @@ def main():
         [
             kgat_case("pairs alone", counts, [pairs], draws, 4, 4, [4]),
             kgat_case("two relations", counts, [pairs, genre, sequel], draws, 4, 3, [5, 3]),
+        ],
+    )
+    draws = Draws(20230707)
+    write(
+        "xsimgcl.json",
+        [
+            xsimgcl_case("one layer and the table", small, draws, 4, 1, 0, 0.2, False),
+            xsimgcl_case("two layers, edge weights", small, draws, 4, 2, 1, 0.15, True),
+            xsimgcl_case("three layers, medium", medium, draws, 8, 3, 2, 0.2, True),
         ],
     )
 

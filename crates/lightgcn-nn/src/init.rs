@@ -244,6 +244,11 @@ impl Stream {
         Self::new(seed, u64::MAX)
     }
 
+    /// The noise that is added to a layer.
+    pub(crate) fn noise(seed: u64, layer: u64) -> Self {
+        Self::new(seed, u64::MAX - 1).step(layer)
+    }
+
     /// Message dropout of a layer.
     pub(crate) fn dropout(seed: u64, layer: u64) -> Self {
         Self::new(seed, 3).step(layer)

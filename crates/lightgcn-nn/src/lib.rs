@@ -12,6 +12,7 @@
 //! | [`LightGcnPlusPlus`] | `γ E + (1 − γ) · mean_k E_k`, where `E_k = Â · unit rows of E_{k-1}` |
 //! | [`Ngcf`] | all layers side by side, `NgcfConv` after `NgcfConv` |
 //! | [`Kgat`] | all layers side by side, `BiInteraction` after `BiInteraction`, attention in place of `Â` |
+//! | [`XSimGcl`] | `mean_k Âᵏ E` without layer 0; noise and a contrast of layers in training |
 //! | [`MatrixFactorization`] | the table `E` itself |
 //!
 //! `Â` is the normalized adjacency, a [`SparseMatrix`](lightgcn_kernels::SparseMatrix) over all
@@ -86,6 +87,7 @@ mod layers;
 mod mode;
 mod models;
 mod relations;
+mod training_pass;
 
 pub use config::{Footprint, GradientBackend, ModelConfig, ModelVisitor, VisitModel};
 pub use embedding_model::{EmbeddingModel, split_embeddings};
@@ -97,3 +99,4 @@ pub use layers::{BiInteraction, LgConv, NgcfConv, NgcfConvConfig};
 pub use lightgcn_graph::{AdjacencyRequest, NodeCounts};
 pub use mode::ForwardMode;
 pub use models::*;
+pub use training_pass::{TrainingPass, TrainingStep};

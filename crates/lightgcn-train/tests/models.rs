@@ -4,7 +4,7 @@ use burn::backend::Autodiff;
 use lightgcn_kernels::CpuBackend;
 use lightgcn_nn::{
     CrgcnConfig, KgatConfig, LayerWeights, LightGcnConfig, LightGcnPlusPlusConfig,
-    MatrixFactorizationConfig, MbCgcnConfig, MbgcnConfig, ModelConfig, NgcfConfig,
+    MatrixFactorizationConfig, MbCgcnConfig, MbgcnConfig, ModelConfig, NgcfConfig, XSimGclConfig,
 };
 use lightgcn_train::conformance;
 
@@ -55,3 +55,15 @@ fn kgat() -> KgatConfig {
 }
 
 conformance!(kgat_model, B, kgat());
+
+/// Users and items of a block are all alike, and a contrast drives them apart: it counts little here.
+const LITTLE: f64 = 0.01;
+
+fn xsimgcl() -> XSimGclConfig {
+    XSimGclConfig {
+        contrast_weight: LITTLE,
+        ..XSimGclConfig::default().with_dimension(16)
+    }
+}
+
+conformance!(xsimgcl_model, B, xsimgcl());

@@ -36,7 +36,8 @@ fn small_models() -> Vec<AnyModelConfig> {
         dimension: 16,
         ..LightGcnPlusPlusConfig::default()
     });
-    vec![lightgcn, plus_plus, ngcf, mf()]
+    let xsimgcl = AnyModelConfig::named("xsimgcl").unwrap().with_dimension(16);
+    vec![lightgcn, plus_plus, ngcf, mf(), xsimgcl]
 }
 
 /// Every byte of an artifact's folder, by file.

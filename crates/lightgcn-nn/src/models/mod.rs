@@ -2,6 +2,7 @@
 
 mod behavior_graphs;
 mod crgcn;
+mod info_nce;
 mod kgat;
 mod light_gcn;
 mod light_gcn_plus_plus;
@@ -10,6 +11,7 @@ mod mb_cgcn;
 mod mbgcn;
 mod ngcf;
 mod registry;
+mod xsimgcl;
 
 registry::registry! {
     LightGcn(light_gcn::LightGcnConfig) = "lightgcn",
@@ -20,9 +22,11 @@ registry::registry! {
     MbCgcn(mb_cgcn::MbCgcnConfig) = "mb-cgcn",
     Mbgcn(mbgcn::MbgcnConfig) = "mbgcn",
     Kgat(kgat::KgatConfig) = "kgat",
+    XSimGcl(xsimgcl::XSimGclConfig) = "xsimgcl",
 }
 
 pub use behavior_graphs::BehaviorGraphsConfig;
+pub use info_nce::info_nce;
 
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
