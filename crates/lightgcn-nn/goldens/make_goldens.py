@@ -4,7 +4,7 @@
     pip install -r requirements.txt
     python make_goldens.py
 
-LGConv and LightGCN are PyTorch Geometric's own; NGCF, KGAT, XSimGCL and the models over one
+LGConv and LightGCN are PyTorch Geometric's own; NGCF, KGAT, XSimGCL, EGCF and the models over one
 graph per behavior are written here in plain PyTorch from the papers' formulas. Everything runs in float64 on the CPU. Inputs
 are multiples of 1/1024, so that float32 holds them exactly; outputs are
 rounded to ten significant digits.
@@ -406,6 +406,52 @@ def xsimgcl_case(name, graph, draws, dimension, layers, contrast_layer, temperat
     }
 
 
+def egcf_layers(matrix, items, layers, iteration):
+    """Zhang et al. 2024, with `matrix` the users' rows and the items' columns of the adjacency."""
+    users = torch.tanh(matrix @ items)
+    for layer in range(layers):
+        if iteration == "alternating":
+            users = torch.tanh(matrix @ items)
+            items = torch.tanh(matrix.T @ users)
+        else:
+            users, items = torch.tanh(matrix @ items), torch.tanh(matrix.T @ users)
+        yield torch.cat([users, items])
+
+
+def egcf_case(name, graph, draws, dimension, layers, iteration, temperature, weighted):
+    n_users = graph.n_users
+    matrix = graph.normalized_dense(weighted)[:n_users, n_users:]
+    table = draws.values(graph.n_items, dimension, scale=0.5).requires_grad_()
+    coefficients = draws.values(graph.n_nodes, dimension)
+    embeddings = sum(egcf_layers(matrix, table, layers, iteration))
+    gradient = torch.autograd.grad((embeddings * coefficients).sum(), table, retain_graph=True)[0]
+    pairs = draws.ids(len(graph.users), 9)
+    users, items = graph.users[pairs], graph.items[pairs]
+    of_users, of_items = embeddings[users], embeddings[items + n_users]
+    loss = (
+        info_nce(of_users, of_users, temperature)
+        + info_nce(of_items, of_items, temperature)
+        + info_nce(of_users, of_items, temperature)
+    )
+    of_loss = torch.autograd.grad(loss, table)[0]
+    return {
+        "name": name,
+        "graph": graph.json(),
+        "weighted": weighted,
+        "layers": layers,
+        "iteration": iteration,
+        "temperature": temperature,
+        "items_table": numbers(table),
+        "embeddings": numbers(embeddings),
+        "coefficients": numbers(coefficients),
+        "items_gradient": numbers(gradient),
+        "users": users.tolist(),
+        "items": items.tolist(),
+        "contrastive_loss": numbers(loss.item()),
+        "contrastive_items_gradient": numbers(of_loss),
+    }
+
+
 def bpr_case(name, draws, batch, n_negatives, scale):
     positives = draws.values(batch, scale=scale).requires_grad_()
     negatives = draws.values(batch, n_negatives, scale=scale).requires_grad_()
@@ -512,6 +558,16 @@ def main():
             xsimgcl_case("one layer and the table", small, draws, 4, 1, 0, 0.2, False),
             xsimgcl_case("two layers, edge weights", small, draws, 4, 2, 1, 0.15, True),
             xsimgcl_case("three layers, medium", medium, draws, 8, 3, 2, 0.2, True),
+        ],
+    )
+    draws = Draws(20241001)
+    write(
+        "egcf.json",
+        [
+            egcf_case("one layer", small, draws, 4, 1, "parallel", 0.2, False),
+            egcf_case("three layers, medium", medium, draws, 8, 3, "parallel", 0.1, True),
+            egcf_case("one layer", small, draws, 4, 1, "alternating", 0.2, False),
+            egcf_case("three layers, medium", medium, draws, 8, 3, "alternating", 0.1, True),
         ],
     )
 

@@ -13,6 +13,7 @@
 //! | [`Ngcf`] | all layers side by side, `NgcfConv` after `NgcfConv` |
 //! | [`Kgat`] | all layers side by side, `BiInteraction` after `BiInteraction`, attention in place of `Â` |
 //! | [`XSimGcl`] | `mean_k Âᵏ E` without layer 0; noise and a contrast of layers in training |
+//! | [`Egcf`] | `Σ_k E_k`, where `E_k = tanh(Â E_{k-1})`; only items have rows of `E` |
 //! | [`MatrixFactorization`] | the table `E` itself |
 //!
 //! `Â` is the normalized adjacency, a [`SparseMatrix`](lightgcn_kernels::SparseMatrix) over all

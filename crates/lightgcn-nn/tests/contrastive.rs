@@ -8,9 +8,10 @@ use burn::backend::Flex;
 use burn::tensor::Tensor;
 use lightgcn_kernels::SparseBackend;
 use lightgcn_nn::{
-    EmbeddingInitializer, EmbeddingModel, ForwardMode, Graphs, NodeCounts, TrainingStep, XSimGcl,
-    XSimGclConfig,
+    Egcf, EgcfConfig, EmbeddingInitializer, EmbeddingModel, ForwardMode, Graphs, Iteration,
+    NodeCounts, TrainingStep, XSimGcl, XSimGclConfig,
 };
+use serde_json::Value;
 
 use common::golden::{cases, flat_f32, graph, hold, ids, integer, matrix};
 use common::{B, DIMENSION, Edges, INFERENCE, assert_close, bits, to_f64, values};
@@ -24,6 +25,17 @@ fn xsimgcl<B: SparseBackend>(nodes: &NodeCounts, noise: f64) -> XSimGcl<B> {
         noise,
         initializer: NORMAL,
         ..XSimGclConfig::default()
+    };
+    config.init(nodes, 7, &Default::default()).unwrap()
+}
+
+fn egcf<B: SparseBackend>(nodes: &NodeCounts, iteration: Iteration) -> Egcf<B> {
+    let config = EgcfConfig {
+        dimension: DIMENSION,
+        layers: 2,
+        iteration,
+        initializer: NORMAL,
+        ..EgcfConfig::default()
     };
     config.init(nodes, 7, &Default::default()).unwrap()
 }
@@ -68,6 +80,48 @@ fn xsimgcl_equals_pytorch() {
     }
 }
 
+/// EGCF of a case, with its table: zeros for users.
+fn golden_egcf(case: &Value, nodes: &NodeCounts) -> Egcf<B> {
+    let items = flat_f32(&case["items_table"]);
+    let dimension = items.len() / nodes.items();
+    let mut table = vec![0.0; nodes.users() * dimension];
+    table.extend(items);
+    let config = EgcfConfig {
+        dimension,
+        layers: integer(&case["layers"]),
+        iteration: serde_json::from_value(case["iteration"].clone()).unwrap(),
+        temperature: case["temperature"].as_f64().unwrap(),
+        ..EgcfConfig::default()
+    };
+    let model = config.init::<B>(nodes, 0, &Default::default()).unwrap();
+    model.with_table(&table).unwrap()
+}
+
+#[test]
+fn egcf_equals_pytorch() {
+    let cases = cases(include_str!("../goldens/egcf.json"));
+    assert_eq!(cases.len(), 4);
+    for case in &cases {
+        let (nodes, graphs) = graph(case);
+        let model = golden_egcf(case, &nodes);
+        let first_item = nodes.users() * model.output_dimension();
+        let hold_gradient = |key: &str, loss: &Tensor<B, 1>| {
+            let mut gradient = table_gradient(&model, loss);
+            hold(case, key, gradient.split_off(first_item));
+            assert!(gradient.iter().all(|slope| *slope == 0.0), "{gradient:?}");
+        };
+        let embeddings = || model.embeddings(&graphs, ForwardMode::Training { seed: 1 });
+        hold(case, "embeddings", values(embeddings()));
+        let sum = (embeddings() * matrix(&case["coefficients"])).sum();
+        hold_gradient("items_gradient", &sum);
+
+        let (users, items) = (ids(&case["users"]), ids(&case["items"]));
+        let loss = model.contrastive_loss(embeddings(), &users, &items);
+        hold(case, "contrastive_loss", values(loss.clone()));
+        hold_gradient("contrastive_items_gradient", &loss);
+    }
+}
+
 /// The loss of a training pass and its gradient are finite.
 fn check_finite<M: EmbeddingModel<B>>(model: &M, graphs: &Graphs<B>, step: &TrainingStep<'_>) {
     let pass = model.training_pass(graphs, step);
@@ -99,6 +153,9 @@ fn one_pair_and_graphs_without_edges_stay_finite() {
             items: &[0, 0],
         };
         check_finite(&xsimgcl(&nodes, 0.2), &graphs, &step);
+        for iteration in [Iteration::Parallel, Iteration::Alternating] {
+            check_finite(&egcf(&nodes, iteration), &graphs, &step);
+        }
     }
 }
 
@@ -177,4 +234,29 @@ fn without_weight_there_is_no_contrastive_loss() {
     let model = config.init::<Flex>(&nodes, 7, &Default::default()).unwrap();
     let pass = model.training_pass(&graphs, &step);
     assert!(pass.auxiliary_loss.is_none());
+    let config = EgcfConfig {
+        contrast_weight: 0.0,
+        ..EgcfConfig::default()
+    };
+    let model = config.init::<Flex>(&nodes, 7, &Default::default()).unwrap();
+    let pass = model.training_pass(&graphs, &step);
+    assert!(pass.auxiliary_loss.is_none());
+}
+
+#[test]
+fn users_of_egcf_have_nothing_of_their_own() {
+    let edges = Edges::small();
+    let (nodes, graphs) = (edges.nodes(), edges.normalized::<Flex>());
+    for iteration in [Iteration::Parallel, Iteration::Alternating] {
+        let model = egcf::<Flex>(&nodes, iteration);
+        let table = values(model.layer0());
+        let (users, items) = table.split_at(nodes.users() * DIMENSION);
+        assert!(users.iter().all(|e| *e == 0.0) && items.iter().all(|e| *e != 0.0));
+        // What their rows hold is not read.
+        let mut other: Vec<f32> = table.iter().map(|e| *e as f32).collect();
+        other[..users.len()].fill(9.0);
+        let expected = bits(model.embeddings(&graphs, INFERENCE));
+        let model = model.with_table(&other).unwrap();
+        assert_eq!(bits(model.embeddings(&graphs, INFERENCE)), expected);
+    }
 }

@@ -3,8 +3,9 @@
 use burn::backend::Autodiff;
 use lightgcn_kernels::CpuBackend;
 use lightgcn_nn::{
-    CrgcnConfig, KgatConfig, LayerWeights, LightGcnConfig, LightGcnPlusPlusConfig,
-    MatrixFactorizationConfig, MbCgcnConfig, MbgcnConfig, ModelConfig, NgcfConfig, XSimGclConfig,
+    CrgcnConfig, EgcfConfig, Iteration, KgatConfig, LayerWeights, LightGcnConfig,
+    LightGcnPlusPlusConfig, MatrixFactorizationConfig, MbCgcnConfig, MbgcnConfig, ModelConfig,
+    NgcfConfig, XSimGclConfig,
 };
 use lightgcn_train::conformance;
 
@@ -67,3 +68,14 @@ fn xsimgcl() -> XSimGclConfig {
 }
 
 conformance!(xsimgcl_model, B, xsimgcl());
+
+fn egcf(iteration: Iteration) -> EgcfConfig {
+    EgcfConfig {
+        iteration,
+        contrast_weight: LITTLE,
+        ..EgcfConfig::default().with_dimension(16)
+    }
+}
+
+conformance!(egcf_in_parallel, B, egcf(Iteration::Parallel));
+conformance!(egcf_by_turns, B, egcf(Iteration::Alternating));

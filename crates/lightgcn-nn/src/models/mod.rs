@@ -2,6 +2,7 @@
 
 mod behavior_graphs;
 mod crgcn;
+mod egcf;
 mod info_nce;
 mod kgat;
 mod light_gcn;
@@ -23,6 +24,7 @@ registry::registry! {
     Mbgcn(mbgcn::MbgcnConfig) = "mbgcn",
     Kgat(kgat::KgatConfig) = "kgat",
     XSimGcl(xsimgcl::XSimGclConfig) = "xsimgcl",
+    Egcf(egcf::EgcfConfig) = "egcf",
 }
 
 pub use behavior_graphs::BehaviorGraphsConfig;
