@@ -46,7 +46,7 @@ pub trait EmbeddingModel<B: SparseBackend>: Module<B> {
     /// alone.
     fn training_pass(&self, graphs: &Graphs<B>, step: &TrainingStep<'_>) -> TrainingPass<B> {
         TrainingPass {
-            embeddings: self.embeddings(graphs, ForwardMode::Training { seed: step.seed }),
+            embeddings: Some(self.embeddings(graphs, ForwardMode::Training { seed: step.seed })),
             auxiliary_loss: None,
         }
     }

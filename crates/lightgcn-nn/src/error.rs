@@ -181,6 +181,17 @@ pub enum ConfigIssue {
         /// Layers of the model.
         layers: usize,
     },
+    /// The length of sequences is outside its range.
+    #[error("sequence_length is {value}; it must be from 2 to {most}, usually 50 to 200")]
+    SequenceLength {
+        /// Value given.
+        value: usize,
+        /// The longest supported.
+        most: usize,
+    },
+    /// A training step has no users.
+    #[error("users_per_step is 0; usual numbers are 32 to 256")]
+    NoUsersPerStep,
     /// A LeakyReLU slope is NaN or infinite.
     #[error("the negative slope of LeakyReLU is {value}; it must be finite (published: 0.2)")]
     NegativeSlope {

@@ -18,9 +18,10 @@ pub struct TrainingStep<'a> {
 /// What a training step differentiates.
 #[derive(Clone, Debug)]
 pub struct TrainingPass<B: Backend> {
-    /// The final embeddings, `[n_nodes, output_dimension]`, that the ranking loss compares.
-    pub embeddings: Tensor<B, 2>,
-    /// A loss of the model's own, `[1]`, that is added to the ranking loss and L2: what else the
+    /// The final embeddings, `[n_nodes, output_dimension]`, that the ranking loss compares; `None` if the
+    /// model's own loss takes its place.
+    pub embeddings: Option<Tensor<B, 2>>,
+    /// A loss of the model's own, `[1]`, that is added to the ranking loss, if any, and L2: what else the
     /// parameters should satisfy, such as the facts of a knowledge graph.
     pub auxiliary_loss: Option<Tensor<B, 1>>,
 }

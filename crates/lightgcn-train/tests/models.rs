@@ -5,7 +5,7 @@ use lightgcn_kernels::CpuBackend;
 use lightgcn_nn::{
     CrgcnConfig, EgcfConfig, Iteration, KgatConfig, LayerWeights, LightGcnConfig,
     LightGcnPlusPlusConfig, MatrixFactorizationConfig, MbCgcnConfig, MbgcnConfig, ModelConfig,
-    NgcfConfig, XSimGclConfig,
+    NgcfConfig, SasRecConfig, XSimGclConfig,
 };
 use lightgcn_train::conformance;
 
@@ -79,3 +79,5 @@ fn egcf(iteration: Iteration) -> EgcfConfig {
 
 conformance!(egcf_in_parallel, B, egcf(Iteration::Parallel));
 conformance!(egcf_by_turns, B, egcf(Iteration::Alternating));
+
+conformance!(sasrec, B, SasRecConfig::default().with_dimension(16));

@@ -8,7 +8,7 @@ use lightgcn_kernels::{RowIndices, SparseBackend, gather_rows, sparse_dense};
 use serde::{Deserialize, Serialize};
 
 use super::info_nce::{contrast_issues, info_nce};
-use super::{assert_graph, layer_issue, pair_graph};
+use super::{assert_graph, items_only, layer_issue, pair_graph};
 use crate::config::{Footprint, GradientBackend, ModelConfig};
 use crate::embedding_model::EmbeddingModel;
 use crate::error::{ConfigIssue, NnError, no_issues};
@@ -236,18 +236,10 @@ impl<B: SparseBackend> EmbeddingModel<B> for Egcf<B> {
             loss.mul_scalar(self.contrast_weight)
         });
         TrainingPass {
-            embeddings,
+            embeddings: Some(embeddings),
             auxiliary_loss,
         }
     }
-}
-
-/// The table with zeros for users.
-fn items_only<B: Backend>(table: Tensor<B, 2>, n_users: usize) -> Tensor<B, 2> {
-    let [n_nodes, dimension] = table.dims();
-    let users = Tensor::zeros([n_users, dimension], &table.device());
-    let items = table.narrow(0, n_users, n_nodes - n_users);
-    Tensor::cat(vec![users, items], 0)
 }
 
 #[cfg(test)]

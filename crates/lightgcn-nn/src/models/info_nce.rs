@@ -3,7 +3,7 @@
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
-use super::{LEAST_SQUARED_LENGTH, to_unit_length};
+use super::{LEAST_SQUARED_LENGTH, log_sum_exp, to_unit_length};
 use crate::error::ConfigIssue;
 
 /// InfoNCE of two views of the same rows, `[1]`: each row should be closer to its other view than to
@@ -40,19 +40,20 @@ pub fn info_nce<B: Backend>(
     let [first, second] = [first, second].map(|rows| to_unit_length(rows, LEAST_SQUARED_LENGTH));
     let own = (first.clone() * second.clone()).sum_dim(1);
     let logits = first.matmul(second.transpose()).div_scalar(temperature);
-    // A constant: the largest term is exp(0), so that neither the sum nor a gradient overflows.
-    let largest = logits.clone().detach().max_dim(1);
-    let sums = (logits - largest.clone()).exp().sum_dim(1);
-    (sums.log() + largest - own.div_scalar(temperature)).mean()
+    (log_sum_exp(logits) - own.div_scalar(temperature)).mean()
 }
 
 /// The issues with the weight and the temperature of a contrastive loss.
 pub(super) fn contrast_issues(weight: f64, temperature: f64) -> impl Iterator<Item = ConfigIssue> {
     let weight_fits = weight.is_finite() && weight >= 0.0;
     let weight = (!weight_fits).then_some(ConfigIssue::ContrastWeight { value: weight });
+    weight.into_iter().chain(temperature_issue(temperature))
+}
+
+/// The issue with a temperature, if there is one.
+pub(super) fn temperature_issue(temperature: f64) -> Option<ConfigIssue> {
     let fits = (0.01..=100.0).contains(&temperature);
-    let temperature = (!fits).then_some(ConfigIssue::Temperature { value: temperature });
-    weight.into_iter().chain(temperature)
+    (!fits).then_some(ConfigIssue::Temperature { value: temperature })
 }
 
 #[cfg(all(test, feature = "flex"))]

@@ -301,7 +301,7 @@ impl<B: SparseBackend> EmbeddingModel<B> for Kgat<B> {
                 loss.mul_scalar(self.translation_weight)
             });
         TrainingPass {
-            embeddings,
+            embeddings: Some(embeddings),
             auxiliary_loss,
         }
     }

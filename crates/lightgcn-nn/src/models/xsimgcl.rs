@@ -278,7 +278,7 @@ impl<B: SparseBackend> EmbeddingModel<B> for XSimGcl<B> {
             loss.mul_scalar(self.contrast_weight)
         });
         TrainingPass {
-            embeddings,
+            embeddings: Some(embeddings),
             auxiliary_loss,
         }
     }

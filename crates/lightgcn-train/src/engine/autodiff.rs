@@ -68,13 +68,12 @@ where
             auxiliary_loss,
         } = model.training_pass(&self.graphs, &step);
         let layer0 = model.layer0();
-        let batch = self.batch(shard, &triples, &embeddings);
-        let tables = Tables {
-            embeddings,
-            layer0: layer0.clone(),
-        };
-        let ranking = self.loss.forward(tables, &batch);
-        let mut loss = ranking + batch.l2(layer0).mul_scalar(self.l2);
+        let batch = self.batch(shard, &triples, &layer0);
+        let mut loss = batch.l2(layer0.clone()).mul_scalar(self.l2);
+        if let Some(embeddings) = embeddings {
+            let tables = Tables { embeddings, layer0 };
+            loss = self.loss.forward(tables, &batch) + loss;
+        }
         if let Some(auxiliary) = auxiliary_loss {
             loss = loss + auxiliary;
         }
@@ -90,14 +89,9 @@ where
     B: AutodiffBackend + SparseBackend,
     L: Loss,
 {
-    /// The batch on the device of the `embeddings`, with everything that the loss needs.
-    fn batch(
-        &self,
-        shard: &Shard<'_>,
-        triples: &TripleBatch,
-        embeddings: &Tensor<B, 2>,
-    ) -> Batch<B> {
-        let device = embeddings.device();
+    /// The batch on the device of the table, with everything that the loss needs.
+    fn batch(&self, shard: &Shard<'_>, triples: &TripleBatch, table: &Tensor<B, 2>) -> Batch<B> {
+        let device = table.device();
         let (epoch, number) = (shard.batches.epoch(), shard.number);
         let positives = self.sampler.positives();
         let (n_items, count) = (positives.n_items(), self.needs.shared_negatives);
@@ -111,12 +105,12 @@ where
             },
             shared: &shared,
         };
-        let table = TableRows {
+        let rows = TableRows {
             n_users: positives.n_users(),
             n_items,
-            n_nodes: embeddings.dims()[0],
+            n_nodes: table.dims()[0],
         };
-        let mut batch = Batch::new(&ids, table, &device);
+        let mut batch = Batch::new(&ids, rows, &device);
         if self.weighted {
             batch = batch.with_weights(&triples.weights);
         }
