@@ -9,7 +9,7 @@
 //! |---|---|---|
 //! | [`ItemKnn`] | cosine similarities of items, shrunk, the N nearest kept | Sarwar et al., WWW 2001; Deshpande and Karypis, TOIS 2004 |
 //! | [`Rp3Beta`] | random walks of three steps, with popular ends damped | Paudel et al., TiiS 2017; Cooper et al., WWW 2014 |
-//! | [`Ease`] | r B with the B that best restores all histories, in closed form | Steck, WWW 2019 |
+//! | [`Ease`] | r B with the B that best restores all histories, in closed form; with DAN's normalization on request | Steck, WWW 2019; Park et al., SIGIR 2025 |
 //! | [`SpectralFilter`] | r (R̃ᵀR̃ + α D^-½ V Vᵀ D^½): GF-CF | Shen et al., CIKM 2021 |
 //! | [`ChebyshevFilter`] | a polynomial low-pass filter of the item graph: ChebyCF | Kim et al., SIGIR 2025 |
 //! | [`TruncatedSvd`] | r V Vᵀ: PureSVD | Cremonesi et al., RecSys 2010 |

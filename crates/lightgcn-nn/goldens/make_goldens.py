@@ -4,7 +4,7 @@
     pip install -r requirements.txt
     python make_goldens.py
 
-LGConv and LightGCN are PyTorch Geometric's own; NGCF, KGAT and the models over one
+LGConv and LightGCN are PyTorch Geometric's own; NGCF, KGAT, XSimGCL, EGCF, SASRec and the models over one
 graph per behavior are written here in plain PyTorch from the papers' formulas. Everything runs in float64 on the CPU. Inputs
 are multiples of 1/1024, so that float32 holds them exactly; outputs are
 rounded to ten significant digits.
@@ -361,6 +361,193 @@ def kgat_case(name, counts, graphs, draws, dimension, relation_dimension, hidden
     }
 
 
+def info_nce(first, second, temperature):
+    """Each row against all rows of the other view, by cosine."""
+    logits = F.normalize(first, dim=1) @ F.normalize(second, dim=1).T / temperature
+    return F.cross_entropy(logits, torch.arange(len(logits)))
+
+
+def xsimgcl_case(name, graph, draws, dimension, layers, contrast_layer, temperature, weighted):
+    """Yu et al. 2023; the mean is over the layers without layer 0, as in the authors' code."""
+    matrix, n_users = graph.normalized_dense(weighted), graph.n_users
+    table = draws.values(graph.n_nodes, dimension, scale=0.5).requires_grad_()
+    coefficients = draws.values(graph.n_nodes, dimension)
+    uniform = torch.rand(layers, graph.n_nodes, dimension, generator=draws.generator)
+    noise = 0.2 * F.normalize(uniform, dim=2)
+    x, outputs = table, [table]
+    for shift in noise:
+        x = matrix @ x
+        x = x + x.detach().sign() * shift
+        outputs.append(x)
+    embeddings, contrasted = torch.stack(outputs[1:]).mean(0), outputs[contrast_layer]
+    gradient = torch.autograd.grad((embeddings * coefficients).sum(), table, retain_graph=True)[0]
+    users, items = draws.ids(n_users, 12), draws.ids(graph.n_items, 12)
+    rows = [users.unique(), items.unique() + n_users]
+    loss = sum(info_nce(embeddings[ids], contrasted[ids], temperature) for ids in rows)
+    of_loss = torch.autograd.grad(loss, table)[0]
+    return {
+        "name": name,
+        "graph": graph.json(),
+        "weighted": weighted,
+        "layers": layers,
+        "contrast_layer": contrast_layer,
+        "temperature": temperature,
+        "table": numbers(table),
+        "noise": numbers(noise),
+        "embeddings": numbers(embeddings),
+        "contrasted": numbers(contrasted),
+        "coefficients": numbers(coefficients),
+        "table_gradient": numbers(gradient),
+        "users": users.tolist(),
+        "items": items.tolist(),
+        "contrastive_loss": numbers(loss.item()),
+        "contrastive_table_gradient": numbers(of_loss),
+        "inference": numbers(torch.stack(layers_of(matrix, table, layers)[1:]).mean(0)),
+    }
+
+
+def egcf_layers(matrix, items, layers, iteration):
+    """Zhang et al. 2024, with `matrix` the users' rows and the items' columns of the adjacency."""
+    users = torch.tanh(matrix @ items)
+    for layer in range(layers):
+        if iteration == "alternating":
+            users = torch.tanh(matrix @ items)
+            items = torch.tanh(matrix.T @ users)
+        else:
+            users, items = torch.tanh(matrix @ items), torch.tanh(matrix.T @ users)
+        yield torch.cat([users, items])
+
+
+def egcf_case(name, graph, draws, dimension, layers, iteration, temperature, weighted):
+    n_users = graph.n_users
+    matrix = graph.normalized_dense(weighted)[:n_users, n_users:]
+    table = draws.values(graph.n_items, dimension, scale=0.5).requires_grad_()
+    coefficients = draws.values(graph.n_nodes, dimension)
+    embeddings = sum(egcf_layers(matrix, table, layers, iteration))
+    gradient = torch.autograd.grad((embeddings * coefficients).sum(), table, retain_graph=True)[0]
+    pairs = draws.ids(len(graph.users), 9)
+    users, items = graph.users[pairs], graph.items[pairs]
+    of_users, of_items = embeddings[users], embeddings[items + n_users]
+    loss = (
+        info_nce(of_users, of_users, temperature)
+        + info_nce(of_items, of_items, temperature)
+        + info_nce(of_users, of_items, temperature)
+    )
+    of_loss = torch.autograd.grad(loss, table)[0]
+    return {
+        "name": name,
+        "graph": graph.json(),
+        "weighted": weighted,
+        "layers": layers,
+        "iteration": iteration,
+        "temperature": temperature,
+        "items_table": numbers(table),
+        "embeddings": numbers(embeddings),
+        "coefficients": numbers(coefficients),
+        "items_gradient": numbers(gradient),
+        "users": users.tolist(),
+        "items": items.tolist(),
+        "contrastive_loss": numbers(loss.item()),
+        "contrastive_items_gradient": numbers(of_loss),
+    }
+
+
+def sasrec_block(draws, dimension):
+    square = lambda: draws.values(dimension, dimension, scale=0.5).requires_grad_()
+    row = lambda: draws.values(dimension, scale=0.5).requires_grad_()
+    norm = lambda: {"gamma": row(), "beta": row()}
+    linear = lambda: {"weight": square(), "bias": row()}
+    return {
+        "attention_norm": norm(),
+        "query": square(),
+        "key": square(),
+        "value": square(),
+        "forward_norm": norm(),
+        "inner": linear(),
+        "outer": linear(),
+    }
+
+
+def layer_norm(x, norm):
+    return F.layer_norm(x, x.shape[-1:], norm["gamma"], norm["beta"], 1e-5)
+
+
+def sasrec_layer(x, block):
+    """Kang and McAuley 2018, section III-B, one head; `x` is [n, length, dim]."""
+    length, dimension = x.shape[1:]
+    normed = layer_norm(x, block["attention_norm"])
+    query, key, value = (normed @ block[name] for name in ("query", "key", "value"))
+    scores = query @ key.transpose(1, 2) / dimension**0.5
+    later = torch.triu(torch.ones(length, length, dtype=torch.bool), diagonal=1)
+    x = x + torch.softmax(scores.masked_fill(later, -torch.inf), dim=2) @ value
+    inner = layer_norm(x, block["forward_norm"]) @ block["inner"]["weight"]
+    inner = F.relu(inner + block["inner"]["bias"])
+    return x + inner @ block["outer"]["weight"] + block["outer"]["bias"]
+
+
+def sasrec_outputs(history, table, places, blocks, norm):
+    """One history at a time, so that there is nothing beyond its end: [length, dim]."""
+    x = table.shape[1] ** 0.5 * table[history] + places[len(places) - len(history) :]
+    x = x[None]
+    for block in blocks:
+        x = sasrec_layer(x, block)
+    return layer_norm(x, norm)[0]
+
+
+def sasrec_case(name, draws, n_items, dimension, n_blocks, histories, others, temperature):
+    most, n_users = 6, len(histories)
+    table = draws.values(n_items, dimension, scale=0.5).requires_grad_()
+    places = draws.values(most, dimension, scale=0.5).requires_grad_()
+    blocks = [sasrec_block(draws, dimension) for _ in range(n_blocks)]
+    norm = {"gamma": draws.values(dimension), "beta": draws.values(dimension)}
+    x = draws.values(3, most, dimension).requires_grad_()
+    coefficients = draws.values(3, most, dimension)
+    output = sasrec_layer(x, blocks[0])
+    of_input = torch.autograd.grad((output * coefficients).sum(), x)[0]
+
+    outputs = lambda history: sasrec_outputs(history, table, places, blocks, norm)
+    known = [history for history in histories if len(history) > 1]
+    following = [item for history in known for item in history[1:]]
+    candidates = sorted({*following, *others})
+    logits = torch.cat([outputs(history[:-1]) for history in known]) @ table[candidates].T
+    right = torch.tensor([candidates.index(item) for item in following])
+    loss = F.cross_entropy(logits / temperature, right)
+    maps = [
+        [b["query"], b["key"], b["value"], b["inner"]["weight"], b["outer"]["weight"]] for b in blocks
+    ]
+    maps = [parameter for block in maps for parameter in block]
+    gradients = torch.autograd.grad(loss, [table, places, *maps], retain_graph=True)
+    nothing = torch.zeros(dimension)
+    users = [outputs(history)[-1] if history else nothing for history in histories]
+    as_json = lambda part: (
+        {key: as_json(value) for key, value in part.items()}
+        if isinstance(part, dict)
+        else numbers(part)
+    )
+    return {
+        "name": name,
+        "n_users": n_users,
+        "n_items": n_items,
+        "items_table": numbers(table),
+        "places": numbers(places),
+        "blocks": [as_json(block) for block in blocks],
+        "norm": as_json(norm),
+        "temperature": temperature,
+        "block_length": most,
+        "block_input": numbers(x.flatten(0, 1)),
+        "coefficients": numbers(coefficients.flatten(0, 1)),
+        "block_output": numbers(output.flatten(0, 1)),
+        "block_gradient": numbers(of_input.flatten(0, 1)),
+        "histories": histories,
+        "others": others,
+        "loss": numbers(loss.item()),
+        "items_gradient": numbers(gradients[0]),
+        "places_gradient": numbers(gradients[1]),
+        "map_gradients": [numbers(gradient) for gradient in gradients[2:]],
+        "embeddings": numbers(torch.cat([torch.stack(users), table])),
+    }
+
+
 def bpr_case(name, draws, batch, n_negatives, scale):
     positives = draws.values(batch, scale=scale).requires_grad_()
     negatives = draws.values(batch, n_negatives, scale=scale).requires_grad_()
@@ -458,6 +645,43 @@ def main():
         [
             kgat_case("pairs alone", counts, [pairs], draws, 4, 4, [4]),
             kgat_case("two relations", counts, [pairs, genre, sequel], draws, 4, 3, [5, 3]),
+        ],
+    )
+    draws = Draws(20230707)
+    write(
+        "xsimgcl.json",
+        [
+            xsimgcl_case("one layer and the table", small, draws, 4, 1, 0, 0.2, False),
+            xsimgcl_case("two layers, edge weights", small, draws, 4, 2, 1, 0.15, True),
+            xsimgcl_case("three layers, medium", medium, draws, 8, 3, 2, 0.2, True),
+        ],
+    )
+    draws = Draws(20241001)
+    write(
+        "egcf.json",
+        [
+            egcf_case("one layer", small, draws, 4, 1, "parallel", 0.2, False),
+            egcf_case("three layers, medium", medium, draws, 8, 3, "parallel", 0.1, True),
+            egcf_case("one layer", small, draws, 4, 1, "alternating", 0.2, False),
+            egcf_case("three layers, medium", medium, draws, 8, 3, "alternating", 0.1, True),
+        ],
+    )
+
+    draws = Draws(20181117)
+    write(
+        "sasrec.json",
+        [
+            sasrec_case("one block", draws, 5, 4, 1, [[0, 1, 2, 3], [2], []], [4, 1], 1.0),
+            sasrec_case(
+                "two blocks",
+                draws,
+                9,
+                6,
+                2,
+                [[0, 1, 2, 3, 4, 5], [7, 2, 7], [], [8], [3, 6]],
+                [8, 8, 0],
+                0.5,
+            ),
         ],
     )
 

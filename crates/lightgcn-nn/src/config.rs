@@ -81,6 +81,13 @@ pub trait ModelConfig:
         self
     }
 
+    /// How many of a user's latest items the model needs in order of time
+    /// ([`Graphs::sequences`](crate::Graphs::sequences)). Data without times is then an error. Default:
+    /// none, times do not matter.
+    fn sequence_length(&self) -> Option<usize> {
+        None
+    }
+
     /// The published settings, if they differ from the default.
     #[must_use]
     fn published() -> Self {

@@ -10,6 +10,7 @@ use crate::error::NnError;
 use crate::graphs::Graphs;
 use crate::init::check_table;
 use crate::mode::ForwardMode;
+use crate::training_pass::{TrainingPass, TrainingStep};
 
 /// A model with one table of node embeddings, whose final embeddings rank by dot product.
 ///
@@ -39,12 +40,15 @@ pub trait EmbeddingModel<B: SparseBackend>: Module<B> {
     /// If a graph's number of nodes differs from the model's.
     fn embeddings(&self, graphs: &Graphs<B>, mode: ForwardMode) -> Tensor<B, 2>;
 
-    /// A loss of the model's own, `[1]`, that a training step adds to the ranking loss and L2: what else the
-    /// parameters should satisfy, such as the facts of a knowledge graph. What it samples is a function of the
-    /// `mode`'s seed. Only steps through autodiff add it. Default: none.
-    fn auxiliary_loss(&self, graphs: &Graphs<B>, mode: ForwardMode) -> Option<Tensor<B, 1>> {
-        let _ = (graphs, mode);
-        None
+    /// The final embeddings of a training step, and the loss of the model's own that the step adds
+    /// to the ranking loss and L2, if there is one. Whatever is random is a function of the step's
+    /// seed. Only steps through autodiff ask for it. Default: [`embeddings`](Self::embeddings)
+    /// alone.
+    fn training_pass(&self, graphs: &Graphs<B>, step: &TrainingStep<'_>) -> TrainingPass<B> {
+        TrainingPass {
+            embeddings: Some(self.embeddings(graphs, ForwardMode::Training { seed: step.seed })),
+            auxiliary_loss: None,
+        }
     }
 
     /// The same model with what [`embeddings`](Self::embeddings) computes from the parameters but does not

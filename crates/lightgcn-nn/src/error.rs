@@ -155,6 +155,43 @@ pub enum ConfigIssue {
         /// Value given.
         value: f64,
     },
+    /// The length of the noise is negative or not finite.
+    #[error("noise is {value}; it must be finite and not negative, usually 0.05 to 0.3")]
+    Noise {
+        /// Value given.
+        value: f64,
+    },
+    /// The weight of a contrastive loss is negative or not finite.
+    #[error("contrast_weight is {value}; it must be finite and not negative, usually 0.01 to 0.5")]
+    ContrastWeight {
+        /// Value given.
+        value: f64,
+    },
+    /// The temperature of a contrastive loss is outside its range.
+    #[error("temperature is {value}; it must be from 0.01 to 100, usually 0.1 to 0.3")]
+    Temperature {
+        /// Value given.
+        value: f64,
+    },
+    /// The layer that a contrastive loss compares does not exist.
+    #[error("contrast_layer is {contrast_layer}; it must be at most layers ({layers})")]
+    ContrastLayer {
+        /// Layer given, 0 being the table itself.
+        contrast_layer: usize,
+        /// Layers of the model.
+        layers: usize,
+    },
+    /// The length of sequences is outside its range.
+    #[error("sequence_length is {value}; it must be from 2 to {most}, usually 50 to 200")]
+    SequenceLength {
+        /// Value given.
+        value: usize,
+        /// The longest supported.
+        most: usize,
+    },
+    /// A training step has no users.
+    #[error("users_per_step is 0; usual numbers are 32 to 256")]
+    NoUsersPerStep,
     /// A LeakyReLU slope is NaN or infinite.
     #[error("the negative slope of LeakyReLU is {value}; it must be finite (published: 0.2)")]
     NegativeSlope {

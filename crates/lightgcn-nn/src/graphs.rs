@@ -6,6 +6,7 @@ use lightgcn_kernels::SparseMatrix;
 use std::sync::{Arc, OnceLock};
 
 use crate::relations::Relations;
+use crate::sequences::Sequences;
 
 /// The adjacencies that a model requested, in the order of
 /// [`ModelConfig::graphs`](crate::ModelConfig::graphs). A module without parameters, so `valid()`
@@ -16,6 +17,8 @@ pub struct Graphs<B: Backend> {
     /// Made when a model first asks for it.
     #[module(skip)]
     relations: Arc<OnceLock<Relations>>,
+    #[module(skip)]
+    sequences: Option<Arc<Sequences>>,
 }
 
 impl<B: Backend> Graphs<B> {
@@ -30,7 +33,22 @@ impl<B: Backend> Graphs<B> {
         Self {
             graphs,
             relations: Arc::default(),
+            sequences: None,
         }
+    }
+
+    /// The same graphs with users' items in order of time, for models that ask for them by
+    /// [`ModelConfig::sequence_length`](crate::ModelConfig::sequence_length).
+    #[must_use]
+    pub fn with_sequences(self, sequences: Sequences) -> Self {
+        let sequences = Some(Arc::new(sequences));
+        Self { sequences, ..self }
+    }
+
+    /// Users' items in order of time, if the model asked for them.
+    #[must_use]
+    pub fn sequences(&self) -> Option<&Sequences> {
+        self.sequences.as_deref()
     }
 
     /// The edges of all graphs, followed both ways.

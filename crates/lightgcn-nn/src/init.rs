@@ -244,6 +244,16 @@ impl Stream {
         Self::new(seed, u64::MAX)
     }
 
+    /// Items drawn as negatives by a model.
+    pub(crate) fn negatives(seed: u64) -> Self {
+        Self::new(seed, u64::MAX - 2)
+    }
+
+    /// The noise that is added to a layer.
+    pub(crate) fn noise(seed: u64, layer: u64) -> Self {
+        Self::new(seed, u64::MAX - 1).step(layer)
+    }
+
     /// Message dropout of a layer.
     pub(crate) fn dropout(seed: u64, layer: u64) -> Self {
         Self::new(seed, 3).step(layer)

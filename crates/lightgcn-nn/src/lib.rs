@@ -5,6 +5,7 @@
 //! | [`LgConv`] | `Â E` | He et al., *LightGCN*, SIGIR 2020 |
 //! | [`NgcfConv`] | `LeakyReLU((Â E + E) W₁ + (Â E ⊙ E) W₂)` | Wang et al., *NGCF*, SIGIR 2019 |
 //! | [`BiInteraction`] | `LeakyReLU((Â E + E) W₁) + LeakyReLU((Â E ⊙ E) W₂)` | Wang et al., *KGAT*, KDD 2019 |
+//! | [`CausalBlock`] | self-attention over earlier places, and a feed-forward network | Kang and McAuley, *SASRec*, ICDM 2018 |
 //!
 //! | model | final embeddings |
 //! |---|---|
@@ -12,7 +13,10 @@
 //! | [`LightGcnPlusPlus`] | `γ E + (1 − γ) · mean_k E_k`, where `E_k = Â · unit rows of E_{k-1}` |
 //! | [`Ngcf`] | all layers side by side, `NgcfConv` after `NgcfConv` |
 //! | [`Kgat`] | all layers side by side, `BiInteraction` after `BiInteraction`, attention in place of `Â` |
+//! | [`XSimGcl`] | `mean_k Âᵏ E` without layer 0; noise and a contrast of layers in training |
+//! | [`Egcf`] | `Σ_k E_k`, where `E_k = tanh(Â E_{k-1})`; only items have rows of `E` |
 //! | [`MatrixFactorization`] | the table `E` itself |
+//! | [`SasRec`] | users: a transformer over their latest items; items: the table |
 //!
 //! `Â` is the normalized adjacency, a [`SparseMatrix`](lightgcn_kernels::SparseMatrix) over all
 //! nodes, **users first**, then items, then other kinds; `E` is the one parameter table `[n_nodes,
@@ -86,6 +90,8 @@ mod layers;
 mod mode;
 mod models;
 mod relations;
+mod sequences;
+mod training_pass;
 
 pub use config::{Footprint, GradientBackend, ModelConfig, ModelVisitor, VisitModel};
 pub use embedding_model::{EmbeddingModel, split_embeddings};
@@ -93,7 +99,9 @@ pub use error::{ConfigIssue, NnError};
 pub use facts::Fact;
 pub use graphs::Graphs;
 pub use init::EmbeddingInitializer;
-pub use layers::{BiInteraction, LgConv, NgcfConv, NgcfConvConfig};
+pub use layers::{BiInteraction, CausalBlock, LgConv, NgcfConv, NgcfConvConfig};
 pub use lightgcn_graph::{AdjacencyRequest, NodeCounts};
 pub use mode::ForwardMode;
 pub use models::*;
+pub use sequences::Sequences;
+pub use training_pass::{TrainingPass, TrainingStep};

@@ -8,13 +8,13 @@ use crate::init::{Stream, uniform};
 /// The purpose of a forward pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ForwardMode {
-    /// Nothing is dropped.
+    /// Nothing is dropped, and no noise is added.
     Inference,
-    /// Message dropout is on, in the models that have any. What is dropped is a function of only
-    /// the seed and the position, on every backend: a run resumed with the same seeds repeats the
-    /// same bits. Use a different seed for each step.
+    /// Message dropout and noise are on, in the models that have any. What is dropped or added is a
+    /// function of only the seed and the position, on every backend: a run resumed with the same
+    /// seeds repeats the same bits. Use a different seed for each step.
     Training {
-        /// Drives message dropout and nothing else.
+        /// Drives message dropout and noise.
         seed: u64,
     },
 }

@@ -9,7 +9,7 @@ use burn::nn::Linear;
 use burn::tensor::Tensor;
 use burn::tensor::backend::AutodiffBackend;
 use lightgcn_core::{InteractionsBuilder, ItemId, UserId};
-use lightgcn_graph::{AdjacencyRequest, GraphOptions, TrainGraph};
+use lightgcn_graph::{GraphOptions, TrainGraph};
 use lightgcn_kernels::{CsrSlices, SparseMatrix, sparse_dense};
 use lightgcn_loss::{Batch, BatchIds, Bpr, Loss, TableRows, Tables, bpr_loss, bpr_loss_weighted};
 use lightgcn_nn::{
@@ -20,74 +20,8 @@ use lightgcn_nn::{
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-use common::{B, assert_close, tensor, values};
-
-/// Relative to the largest element of a tensor.
-const TOLERANCE: f64 = 1e-5;
-
-fn cases(text: &str) -> Vec<Value> {
-    let golden: Value = serde_json::from_str(text).unwrap();
-    golden["cases"].as_array().unwrap().clone()
-}
-
-/// The numbers of nested lists, row by row.
-fn flat(value: &Value) -> Vec<f64> {
-    match value {
-        Value::Array(elements) => elements.iter().flat_map(flat).collect(),
-        number => vec![number.as_f64().unwrap()],
-    }
-}
-
-fn flat_f32(value: &Value) -> Vec<f32> {
-    flat(value)
-        .into_iter()
-        .map(|element| element as f32)
-        .collect()
-}
-
-fn integer(value: &Value) -> usize {
-    value.as_u64().unwrap() as usize
-}
-
-fn ids(value: &Value) -> Vec<u32> {
-    flat(value).into_iter().map(|id| id as u32).collect()
-}
-
-fn matrix(value: &Value) -> Tensor<B, 2> {
-    let elements = flat_f32(value);
-    let n_rows = value.as_array().unwrap().len();
-    let n_columns = elements.len() / n_rows;
-    tensor([n_rows, n_columns], elements)
-}
-
-fn vector(value: &Value) -> Tensor<B, 1> {
-    Tensor::from_floats(flat_f32(value).as_slice(), &Default::default())
-}
-
-/// The nodes and the normalized adjacency of a case, built as from real data.
-fn graph(case: &Value) -> (NodeCounts, Graphs<B>) {
-    let golden = &case["graph"];
-    let (n_users, n_items) = (integer(&golden["n_users"]), integer(&golden["n_items"]));
-    let mut pairs = InteractionsBuilder::from_names(&["purchase"], &["purchase"]).unwrap();
-    for edge in golden["edges"].as_array().unwrap() {
-        let (user, item) = (integer(&edge[0]) as u32, integer(&edge[1]) as u32);
-        let weight = edge[2].as_f64().unwrap() as f32;
-        pairs
-            .push(UserId(user), ItemId(item), weight, &[1], None)
-            .unwrap();
-    }
-    let pairs = pairs.build(n_users, n_items).unwrap();
-    let edge_weights = case["weighted"].as_bool().unwrap();
-    let graph = TrainGraph::from_interactions(&pairs, &GraphOptions { edge_weights }).unwrap();
-    let adjacency = graph.adjacency(&AdjacencyRequest::default()).unwrap();
-    let matrix = SparseMatrix::from_graph(&adjacency, &Default::default()).unwrap();
-    (NodeCounts::new(n_users, n_items).unwrap(), matrix.into())
-}
-
-fn hold(case: &Value, key: &str, found: Vec<f64>) {
-    let what = format!("{}: {key}", case["name"]);
-    assert_close(&what, &found, &flat(&case[key]), TOLERANCE);
-}
+use common::golden::{TOLERANCE, cases, flat, flat_f32, graph, hold, ids, integer, matrix, vector};
+use common::{B, assert_close, values};
 
 #[test]
 fn lg_conv_equals_pytorch_geometric() {

@@ -4,6 +4,7 @@
 //! Like tests, the functions panic if a model fails.
 #![allow(clippy::unwrap_used, reason = "a test suite")]
 
+use crate::run::sequences::sequences;
 use crate::{Observer, TrainConfig, TrainEvent, Trainer};
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
@@ -77,19 +78,26 @@ fn planted() -> Dataset {
     .unwrap()
 }
 
-/// A purchase.
+/// A purchase, at a time that follows no order of items.
 #[derive(Clone, Copy)]
 struct Edge {
     user: u32,
     item: u32,
     weight: f32,
+    time: i64,
 }
 
 impl Edge {
     /// A purchase with a weight of its own.
     fn new(user: u32, item: u32) -> Self {
         let weight = 0.5 + (user * 7 + item * 3) as f32 % 5.0 / 10.0;
-        Self { user, item, weight }
+        let time = i64::from((user * 13 + item * 29 + user * item * 7) % 101);
+        Self {
+            user,
+            item,
+            weight,
+            time,
+        }
     }
 }
 
@@ -97,7 +105,8 @@ fn interactions(edges: &[Edge], n_users: usize, n_items: usize) -> Interactions 
     let mut pairs = InteractionsBuilder::from_names(&["purchase"], &["purchase"]).unwrap();
     for edge in edges {
         let (user, item) = (UserId(edge.user), ItemId(edge.item));
-        pairs.push(user, item, edge.weight, &[1], None).unwrap();
+        let time = Some(edge.time);
+        pairs.push(user, item, edge.weight, &[1], time).unwrap();
     }
     pairs.build(n_users, n_items).unwrap()
 }
@@ -124,7 +133,11 @@ impl Case {
             let adjacency = graph.adjacency(&request).unwrap();
             SparseMatrix::from_graph(&adjacency, device).unwrap()
         });
-        Graphs::new(graphs.collect())
+        let graphs = Graphs::new(graphs.collect());
+        match config.sequence_length() {
+            Some(most) => graphs.with_sequences(sequences(&train, most).unwrap()),
+            None => graphs,
+        }
     }
 
     fn model<B: GradientBackend, M: ModelConfig>(

@@ -21,6 +21,15 @@ pub enum TrainError {
         /// Every issue found, and how to fix it.
         issues: Vec<String>,
     },
+    /// The model reads users' items in order of time, and the events have no times.
+    #[error(
+        "{model} needs the times of events, but the training part has none; prepare the log with its column of \
+         times, or use another model"
+    )]
+    NoTimes {
+        /// The model.
+        model: &'static str,
+    },
     /// The loss became infinite or not a number.
     #[error(
         "the loss became {loss} in epoch {epoch}, batch {batch}; likely causes: a learning rate \

@@ -3,8 +3,9 @@
 use burn::backend::Autodiff;
 use lightgcn_kernels::CpuBackend;
 use lightgcn_nn::{
-    CrgcnConfig, KgatConfig, LayerWeights, LightGcnConfig, LightGcnPlusPlusConfig,
-    MatrixFactorizationConfig, MbCgcnConfig, MbgcnConfig, ModelConfig, NgcfConfig,
+    CrgcnConfig, EgcfConfig, Iteration, KgatConfig, LayerWeights, LightGcnConfig,
+    LightGcnPlusPlusConfig, MatrixFactorizationConfig, MbCgcnConfig, MbgcnConfig, ModelConfig,
+    NgcfConfig, SasRecConfig, XSimGclConfig,
 };
 use lightgcn_train::conformance;
 
@@ -55,3 +56,28 @@ fn kgat() -> KgatConfig {
 }
 
 conformance!(kgat_model, B, kgat());
+
+/// Users and items of a block are all alike, and a contrast drives them apart: it counts little here.
+const LITTLE: f64 = 0.01;
+
+fn xsimgcl() -> XSimGclConfig {
+    XSimGclConfig {
+        contrast_weight: LITTLE,
+        ..XSimGclConfig::default().with_dimension(16)
+    }
+}
+
+conformance!(xsimgcl_model, B, xsimgcl());
+
+fn egcf(iteration: Iteration) -> EgcfConfig {
+    EgcfConfig {
+        iteration,
+        contrast_weight: LITTLE,
+        ..EgcfConfig::default().with_dimension(16)
+    }
+}
+
+conformance!(egcf_in_parallel, B, egcf(Iteration::Parallel));
+conformance!(egcf_by_turns, B, egcf(Iteration::Alternating));
+
+conformance!(sasrec, B, SasRecConfig::default().with_dimension(16));

@@ -36,7 +36,9 @@ fn small_models() -> Vec<AnyModelConfig> {
         dimension: 16,
         ..LightGcnPlusPlusConfig::default()
     });
-    vec![lightgcn, plus_plus, ngcf, mf()]
+    let named = ["xsimgcl", "egcf"].map(|name| AnyModelConfig::named(name).unwrap());
+    let [xsimgcl, egcf] = named.map(|model| model.with_dimension(16));
+    vec![lightgcn, plus_plus, ngcf, mf(), xsimgcl, egcf]
 }
 
 /// Every byte of an artifact's folder, by file.

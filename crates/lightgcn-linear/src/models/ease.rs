@@ -20,6 +20,15 @@ pub struct EaseConfig {
     /// The L2 regularization λ, above 0. The more pairs, the larger it may be: published values run
     /// from 200 to 1000.
     pub regularization: f64,
+    /// The exponent α of item-adaptive normalization, 0 to 1: how much popular items are held back.
+    /// Default: 0, not at all.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub item_normalization: f64,
+    /// The exponent β of user-adaptive normalization, 0 to 1: how much less each pair of a user with
+    /// a long history counts. It makes the Gram matrix smaller, so that the regularization should be
+    /// smaller too. Default: 0, not at all.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub user_normalization: f64,
     /// The maximum memory for fitting, in bytes. Default: 4 GiB, enough for 32,000 items.
     pub max_bytes: u64,
     /// How much a training pair counts.
@@ -30,10 +39,16 @@ impl Default for EaseConfig {
     fn default() -> Self {
         Self {
             regularization: 500.0,
+            item_normalization: 0.0,
+            user_normalization: 0.0,
             max_bytes: 4 << 30,
             weights: PairWeights::Weighted,
         }
     }
+}
+
+fn is_zero(exponent: &f64) -> bool {
+    *exponent == 0.0
 }
 
 impl EaseConfig {
@@ -44,6 +59,8 @@ impl EaseConfig {
     pub fn check(&self) -> Result<(), LinearError> {
         let mut issues = Issues::of("EASE");
         issues.positive("regularization", self.regularization);
+        issues.share("item_normalization", self.item_normalization);
+        issues.share("user_normalization", self.user_normalization);
         issues.into_result()
     }
 
@@ -74,7 +91,7 @@ impl EaseConfig {
         self.check()?;
         let by_user = SparseMatrix::from_training(histories)?;
         let n = by_user.n_columns();
-        let matrix = self.solve(&by_user)?;
+        let matrix = self.solve(&self.of_users(&by_user), &self.item_factors(&by_user))?;
         Ok(Ease {
             n_items: n,
             matrix,
@@ -101,22 +118,38 @@ impl EaseConfig {
         let by_user = SparseMatrix::from_training(histories)?;
         let n_items = by_user.n_columns();
         let n_users = by_user.n_rows();
+        let factors = self.item_factors(&by_user);
+        let by_user = self.of_users(&by_user);
         let neighbors = if n_users < n_items && n_users <= max_size {
-            self.over_users(&by_user, n_neighbors)?
+            self.over_users(&by_user, &factors, n_neighbors)?
         } else {
             let kept = most_frequent(&by_user, max_size);
-            let matrix = self.solve(&by_user.with_columns(&kept))?;
+            let factors: Vec<f32> = kept.iter().map(|&item| factors[item as usize]).collect();
+            let matrix = self.solve(&by_user.with_columns(&kept), &factors)?;
             let rows = matrix.par_chunks_exact(kept.len());
             Neighbors::strongest(rows, kept.len(), n_neighbors).renumbered(&kept, n_items)
         };
         Ok(ItemToItem::new("EASE", neighbors))
     }
 
+    /// D_U^-β/2 X, with the sums of users' weights as D_U.
+    fn of_users(&self, by_user: &SparseMatrix) -> SparseMatrix {
+        let factors = powers(&by_user.row_sums(), -0.5 * self.user_normalization);
+        by_user.with_values(|user, _, weight| weight * factors[user])
+    }
+
+    /// The diagonal of D_I^α, with the sums of items' weights as D_I.
+    fn item_factors(&self, by_user: &SparseMatrix) -> Vec<f32> {
+        powers(&by_user.transposed().row_sums(), self.item_normalization)
+    }
+
     /// B from an inverse over users: with M = (XXᵀ + λI)⁻¹, P = (I − XᵀMX) / λ, so
-    /// B_ij = x_iᵀ M x_j / (1 − x_jᵀ M x_j) for the columns x of X.
+    /// B_ij = x_iᵀ M x_j / (1 − x_jᵀ M x_j) for the columns x of X. The factors of items are those of
+    /// [`item_factors`](Self::item_factors).
     fn over_users(
         &self,
         by_user: &SparseMatrix,
+        factors: &[f32],
         n_neighbors: usize,
     ) -> Result<Neighbors, LinearError> {
         let by_item = by_user.transposed();
@@ -134,7 +167,8 @@ impl EaseConfig {
             entries.clone().map(row).sum()
         };
         let items = (0..n_items).into_par_iter();
-        let scale: Vec<f32> = items.map(|j| 1.0 / (1.0 - quadratic(j))).collect();
+        let scale = items.map(|j| 1.0 / (1.0 - quadratic(j)) / factors[j]);
+        let scale: Vec<f32> = scale.collect();
         let mut lists = Vec::with_capacity(n_items);
         let (mut images, mut products) = (vec![0.0; n_users * LANES], vec![0.0; n_items * LANES]);
         for first in (0..n_items).step_by(LANES) {
@@ -151,7 +185,8 @@ impl EaseConfig {
             by_item.times(&images, LANES, &mut products);
             let list = |i: usize| {
                 let column = products.iter().skip(i - first).step_by(LANES);
-                let mut row: Vec<f32> = column.zip(&scale).map(|(dot, s)| dot * s).collect();
+                let row = column.zip(&scale).map(|(dot, s)| dot * s * factors[i]);
+                let mut row: Vec<f32> = row.collect();
                 row[i] = 0.0;
                 strongest(&row, n_neighbors)
             };
@@ -160,8 +195,9 @@ impl EaseConfig {
         Ok(Neighbors::from_lists(lists, n_items))
     }
 
-    /// B over all columns, `[n_items, n_items]`.
-    fn solve(&self, by_user: &SparseMatrix) -> Result<Vec<f32>, LinearError> {
+    /// B over all columns, `[n_items, n_items]`, from the rows of [`of_users`](Self::of_users) and the
+    /// factors of their columns.
+    fn solve(&self, by_user: &SparseMatrix, factors: &[f32]) -> Result<Vec<f32>, LinearError> {
         let n = by_user.n_columns();
         let needed = Self::bytes_needed(n);
         if needed > self.max_bytes {
@@ -175,12 +211,14 @@ impl EaseConfig {
         let mut matrix = lower_gram(by_user, self.regularization as f32);
         self.invert(&mut matrix, n)?;
         // B_ij = −P_ij / P_jj, and the matrix now holds −P.
-        let scale: Vec<f32> = (0..n).map(|j| -1.0 / matrix[j * n + j]).collect();
+        let scale = (0..n).map(|j| -1.0 / matrix[j * n + j] / factors[j]);
+        let scale: Vec<f32> = scale.collect();
         matrix
             .par_chunks_exact_mut(n)
             .enumerate()
             .for_each(|(i, row)| {
-                row.iter_mut().zip(&scale).for_each(|(x, s)| *x *= s);
+                let own = factors[i];
+                row.iter_mut().zip(&scale).for_each(|(x, s)| *x *= s * own);
                 row[i] = 0.0;
             });
         Ok(matrix)
@@ -194,6 +232,15 @@ impl EaseConfig {
             }),
         }
     }
+}
+
+/// Each degree to a power; 1 where there is nothing.
+fn powers(degrees: &[f64], exponent: f64) -> Vec<f32> {
+    let power = |&degree: &f64| match degree > 0.0 {
+        true => degree.powf(exponent) as f32,
+        false => 1.0,
+    };
+    degrees.iter().map(power).collect()
 }
 
 /// The `most` columns with the most entries, ascending; equal ones by the lower column.
@@ -231,6 +278,12 @@ fn lower_gram(rows: &SparseMatrix, diagonal: f32) -> Vec<f32> {
 /// The weights B minimize ‖X − XB‖² + λ‖B‖² with a diagonal of zeros, where X holds the training
 /// pairs, `[n_users, n_items]`: with P = (XᵀX + λI)⁻¹, B_ij = −P_ij / P_jj off the diagonal. The scores
 /// of a history x are xB. The matrix is dense, in single precision.
+///
+/// With data-adaptive normalization (DAN: Park et al., *Why is Normalization Necessary for Linear
+/// Recommenders?*, SIGIR 2025) X stands for D_U^-β/2 X in the first solution, B₀, and B = D_I^α B₀ D_I^-α,
+/// where D_U and D_I are the sums of users' and of items' weights: with X̃ = X D_I^-α, these weights
+/// minimize ‖D_U^-β/2 (X̃ − X̃B) D_I^α‖² + λ‖D_I^-α B D_I^α‖². The larger α, the less an item gains from
+/// being popular; the larger β, the less users with long histories count.
 #[derive(Clone, PartialEq)]
 pub struct Ease {
     n_items: usize,
@@ -287,131 +340,4 @@ impl LinearModel for Ease {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::matrix::tests::{larger_table, tables, train};
-    use faer::Mat;
-    use faer::linalg::solvers::DenseSolveCore;
-    use proptest::prelude::*;
-
-    fn fitted(table: &[Vec<f32>], regularization: f64) -> Ease {
-        let config = EaseConfig {
-            regularization,
-            ..EaseConfig::default()
-        };
-        config.fit(&train(table)).unwrap()
-    }
-
-    #[test]
-    fn by_hand() {
-        // G + λI = [[2 + 1, 1], [1, 1 + 1]], P = [[2, -1], [-1, 3]] / 5.
-        let model = fitted(&[vec![1.0, 1.0], vec![1.0, 0.0]], 1.0);
-        let weight = |i, j| model.weight(ItemId(i), ItemId(j));
-        assert_eq!((weight(0, 0), weight(1, 1)), (0.0, 0.0));
-        assert!((weight(0, 1) - 1.0 / 3.0).abs() < 1e-6);
-        assert!((weight(1, 0) - 0.5).abs() < 1e-6);
-        let items = [ItemId(0), ItemId(1)];
-        let scores = model.scores(History::new(&items, &[3.0, 2.0]).unwrap());
-        assert!((scores[0] - 1.0).abs() < 1e-6 && (scores[1] - 1.0).abs() < 1e-6);
-    }
-
-    #[test]
-    fn a_catalogue_too_large_is_an_error_with_the_bytes_needed() {
-        let config = EaseConfig {
-            max_bytes: 4 * 3 * (3 + 2 * 3) - 1,
-            ..EaseConfig::default()
-        };
-        let error = config.fit(&train(&[vec![1.0, 1.0, 1.0]])).unwrap_err();
-        assert_eq!(
-            error,
-            LinearError::Memory {
-                model: "EASE",
-                n_items: 3,
-                needed: 108,
-                limit: 107
-            }
-        );
-        assert_eq!(EaseConfig::bytes_needed(1000), 4 * 1000 * 2024);
-        assert_eq!(EaseConfig::bytes_needed(usize::MAX / 2), u64::MAX);
-    }
-
-    #[test]
-    fn a_regularization_lost_in_rounding_is_an_error() {
-        // Two equal columns of 2^26: 2^26 + 1 is 2^26 in single precision.
-        let config = EaseConfig {
-            regularization: 1e-9,
-            ..EaseConfig::default()
-        };
-        let error = config.fit(&train(&[vec![8192.0, 8192.0]])).unwrap_err();
-        assert!(matches!(error, LinearError::NotPositiveDefinite { .. }));
-    }
-
-    fn check_against_direct_inverse(table: &[Vec<f32>], regularization: f64) {
-        let model = fitted(table, regularization);
-        let n = table[0].len();
-        let x = Mat::from_fn(table.len(), n, |u, i| f64::from(table[u][i]));
-        let mut gram = x.transpose() * &x;
-        for i in 0..n {
-            gram[(i, i)] += regularization;
-        }
-        let p = gram.partial_piv_lu().inverse();
-        for i in 0..n {
-            for j in 0..n {
-                let exact = if i == j { 0.0 } else { -p[(i, j)] / p[(j, j)] };
-                let weight = f64::from(model.matrix[i * n + j]);
-                assert!(
-                    (weight - exact).abs() < 1e-4,
-                    "{weight} for {exact} at {i}, {j}"
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn the_strongest_weights_are_the_same_over_items_or_users() {
-        let table = larger_table(40, 90);
-        let all = fitted(&table, 5.0);
-        let histories = Histories::new(&train(&table), PairWeights::Weighted);
-        let config = EaseConfig {
-            regularization: 5.0,
-            ..EaseConfig::default()
-        };
-        // Fewer users than items; then items, as there is no room for the users.
-        for max_size in [40, 39] {
-            let cut = config.fit_strongest(&histories, 90, max_size).unwrap();
-            let known = (0..90).filter(|&i| cut.row(ItemId(i)).next().is_some());
-            let known: Vec<u32> = known.collect();
-            if max_size == 40 {
-                for (i, j) in (0..90).flat_map(|i| (0..90).map(move |j| (ItemId(i), ItemId(j)))) {
-                    assert!((cut.weight(i, j) - all.weight(i, j)).abs() < 1e-4);
-                }
-                continue;
-            }
-            // The table is fuller at its beginning: these columns are fitted as if they were all.
-            assert_eq!(known.len(), 39);
-            let column = |row: &Vec<f32>| known.iter().map(|&i| row[i as usize]).collect();
-            let part: Vec<Vec<f32>> = table.iter().map(column).collect();
-            let part = fitted(&part, 5.0);
-            for (a, &i) in (0..).zip(&known) {
-                for (b, &j) in (0..).zip(&known) {
-                    let exact = part.weight(ItemId(a), ItemId(b));
-                    assert_eq!(cut.weight(ItemId(i), ItemId(j)), exact);
-                }
-            }
-        }
-        let two = config.fit_strongest(&histories, 2, 90).unwrap();
-        assert!((0..90).all(|i| two.row(ItemId(i)).count() <= 2));
-    }
-
-    #[test]
-    fn several_blocks_equal_the_direct_inverse() {
-        check_against_direct_inverse(&larger_table(300, BLOCK + 70), 20.0);
-    }
-
-    proptest! {
-        #[test]
-        fn equals_the_direct_inverse(table in tables(1..9, 1..9), regularization in 0.5f64..50.0) {
-            check_against_direct_inverse(&table, regularization);
-        }
-    }
-}
+mod tests;

@@ -21,6 +21,7 @@ use crate::init::{EmbeddingInitializer, Stream, check_nodes, xavier_parameter};
 use crate::layers::{BiInteraction, activation_issues};
 use crate::mode::ForwardMode;
 use crate::relations::{Relations, softmax};
+use crate::training_pass::{TrainingPass, TrainingStep};
 
 /// Config of [`Kgat`]. The default is that of the authors' code but for what its fields say.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -224,7 +225,7 @@ pub struct Relation<B: Backend> {
 ///
 /// The relations are the pairs of users and items, attributes and the relations of the knowledge graph,
 /// and the inverse of each. To the ranking loss of every step the model adds that of translations
-/// ([`auxiliary_loss`](EmbeddingModel::auxiliary_loss)), on edges drawn uniformly, each with a node drawn
+/// ([`training_pass`](EmbeddingModel::training_pass)), on edges drawn uniformly, each with a node drawn
 /// uniformly in place of its tail:
 ///
 /// ```text
@@ -285,21 +286,24 @@ impl<B: SparseBackend> EmbeddingModel<B> for Kgat<B> {
         })
     }
 
-    fn auxiliary_loss(&self, graphs: &Graphs<B>, mode: ForwardMode) -> Option<Tensor<B, 1>> {
-        let ForwardMode::Training { seed } = mode else {
-            return None;
-        };
-        if self.facts_per_step == 0 || self.translation_weight == 0.0 {
-            return None;
+    fn training_pass(&self, graphs: &Graphs<B>, step: &TrainingStep<'_>) -> TrainingPass<B> {
+        let seed = step.seed;
+        let embeddings = self.embeddings(graphs, ForwardMode::Training { seed });
+        let auxiliary_loss =
+            (self.facts_per_step > 0 && self.translation_weight > 0.0).then(|| {
+                let facts = draw(
+                    graphs.relations(),
+                    self.n_nodes(),
+                    self.facts_per_step,
+                    seed,
+                );
+                let loss = self.translation_loss(&facts);
+                loss.mul_scalar(self.translation_weight)
+            });
+        TrainingPass {
+            embeddings: Some(embeddings),
+            auxiliary_loss,
         }
-        let facts = draw(
-            graphs.relations(),
-            self.n_nodes(),
-            self.facts_per_step,
-            seed,
-        );
-        let loss = self.translation_loss(&facts);
-        Some(loss.mul_scalar(self.translation_weight))
     }
 
     fn held(self, graphs: &Graphs<B>) -> Self {

@@ -2,6 +2,8 @@
 
 mod behavior_graphs;
 mod crgcn;
+mod egcf;
+mod info_nce;
 mod kgat;
 mod light_gcn;
 mod light_gcn_plus_plus;
@@ -10,6 +12,8 @@ mod mb_cgcn;
 mod mbgcn;
 mod ngcf;
 mod registry;
+mod sasrec;
+mod xsimgcl;
 
 registry::registry! {
     LightGcn(light_gcn::LightGcnConfig) = "lightgcn",
@@ -20,9 +24,13 @@ registry::registry! {
     MbCgcn(mb_cgcn::MbCgcnConfig) = "mb-cgcn",
     Mbgcn(mbgcn::MbgcnConfig) = "mbgcn",
     Kgat(kgat::KgatConfig) = "kgat",
+    XSimGcl(xsimgcl::XSimGclConfig) = "xsimgcl",
+    Egcf(egcf::EgcfConfig) = "egcf",
+    SasRec(sasrec::SasRecConfig) = "sasrec",
 }
 
 pub use behavior_graphs::BehaviorGraphsConfig;
+pub use info_nce::info_nce;
 
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
@@ -114,6 +122,22 @@ fn pair_graph(normalization: Normalization, edge_weights: bool) -> Vec<Adjacency
 fn to_unit_length<B: Backend>(rows: Tensor<B, 2>, least_squared_length: f64) -> Tensor<B, 2> {
     let squared_lengths = (rows.clone() * rows.clone()).sum_dim(1);
     rows / squared_lengths.clamp_min(least_squared_length).sqrt()
+}
+
+/// The table with zeros for users.
+fn items_only<B: Backend>(table: Tensor<B, 2>, n_users: usize) -> Tensor<B, 2> {
+    let [n_nodes, dimension] = table.dims();
+    let users = Tensor::zeros([n_users, dimension], &table.device());
+    let items = table.narrow(0, n_users, n_nodes - n_users);
+    Tensor::cat(vec![users, items], 0)
+}
+
+/// `ln Σ exp` of each row, `[n_rows, n_columns]` to `[n_rows, 1]`.
+fn log_sum_exp<B: Backend>(logits: Tensor<B, 2>) -> Tensor<B, 2> {
+    // A constant: the largest term is exp(0), so that neither the sum nor a gradient overflows.
+    let largest = logits.clone().detach().max_dim(1);
+    let sums = (logits - largest.clone()).exp().sum_dim(1);
+    sums.log() + largest
 }
 
 /// The first graph, which must have a row and a column for each node.

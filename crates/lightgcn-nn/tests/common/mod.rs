@@ -1,6 +1,8 @@
 //! What the tests share.
 #![allow(dead_code, reason = "each test file uses a part")]
 
+pub(crate) mod golden;
+
 use burn::backend::{Autodiff, Flex};
 use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
@@ -8,7 +10,7 @@ use lightgcn_kernels::{CsrSlices, SparseBackend, SparseMatrix};
 use lightgcn_nn::{
     EmbeddingInitializer, EmbeddingModel, ForwardMode, Graphs, LayerWeights, LightGcn,
     LightGcnConfig, LightGcnPlusPlus, LightGcnPlusPlusConfig, MatrixFactorization,
-    MatrixFactorizationConfig, Ngcf, NgcfConfig, NodeCounts,
+    MatrixFactorizationConfig, Ngcf, NgcfConfig, NodeCounts, Sequences,
 };
 
 /// The CPU backend with gradients.
@@ -54,6 +56,15 @@ impl Edges {
         degrees
     }
 
+    /// Each user's items in the order of the edges.
+    fn sequences(&self) -> Sequences {
+        let mut users = vec![Vec::new(); self.n_users];
+        for &(user, item, _) in &self.edges {
+            users[user].push(item as u32);
+        }
+        Sequences::new(users, 50)
+    }
+
     fn matrix<B: Backend>(
         &self,
         symmetric: bool,
@@ -84,9 +95,8 @@ impl Edges {
             columns: &columns,
             values: &values,
         };
-        SparseMatrix::from_csr(csr, symmetric, &device)
-            .unwrap()
-            .into()
+        let matrix = SparseMatrix::from_csr(csr, symmetric, &device).unwrap();
+        Graphs::from(matrix).with_sequences(self.sequences())
     }
 
     /// Four users, five items; user 3 and item 4 have no edge.

@@ -9,8 +9,8 @@ use burn::tensor::{Bool, Tensor, TensorData};
 use lightgcn_core::{ItemId, UserId};
 use lightgcn_kernels::SparseBackend;
 use lightgcn_loss::{Batch, BatchIds, Loss, LossNeeds, TableRows, Tables};
-use lightgcn_nn::{EmbeddingModel, ForwardMode, Graphs};
-use lightgcn_sample::{BatchSampler, PositiveSet, Positives, shared_negatives};
+use lightgcn_nn::{EmbeddingModel, Graphs, TrainingPass, TrainingStep};
+use lightgcn_sample::{BatchSampler, PositiveSet, Positives, TripleBatch, shared_negatives};
 use std::sync::Arc;
 
 /// Differentiates the loss by all parameters of a model.
@@ -56,20 +56,25 @@ where
         model: &M,
         shard: &Shard<'_>,
     ) -> StepResult<B::InnerBackend, GradientsParams> {
-        // The dropout of a step is a function of its number, so that a resumed run repeats it.
-        let mode = ForwardMode::Training {
+        let triples = shard.batches.triples(shard.places.clone());
+        // What is random in a step is a function of its number, so that a resumed run repeats it.
+        let step = TrainingStep {
             seed: self.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ shard.context.steps,
+            users: &triples.users,
+            items: &triples.positives,
         };
-        let embeddings = model.embeddings(&self.graphs, mode);
-        let layer0 = model.layer0();
-        let batch = self.batch(shard, &embeddings);
-        let tables = Tables {
+        let TrainingPass {
             embeddings,
-            layer0: layer0.clone(),
-        };
-        let ranking = self.loss.forward(tables, &batch);
-        let mut loss = ranking + batch.l2(layer0).mul_scalar(self.l2);
-        if let Some(auxiliary) = model.auxiliary_loss(&self.graphs, mode) {
+            auxiliary_loss,
+        } = model.training_pass(&self.graphs, &step);
+        let layer0 = model.layer0();
+        let batch = self.batch(shard, &triples, &layer0);
+        let mut loss = batch.l2(layer0.clone()).mul_scalar(self.l2);
+        if let Some(embeddings) = embeddings {
+            let tables = Tables { embeddings, layer0 };
+            loss = self.loss.forward(tables, &batch) + loss;
+        }
+        if let Some(auxiliary) = auxiliary_loss {
             loss = loss + auxiliary;
         }
         StepResult {
@@ -84,10 +89,9 @@ where
     B: AutodiffBackend + SparseBackend,
     L: Loss,
 {
-    /// The batch on the device of the `embeddings`, with everything that the loss needs.
-    fn batch(&self, shard: &Shard<'_>, embeddings: &Tensor<B, 2>) -> Batch<B> {
-        let device = embeddings.device();
-        let triples = shard.batches.triples(shard.places.clone());
+    /// The batch on the device of the table, with everything that the loss needs.
+    fn batch(&self, shard: &Shard<'_>, triples: &TripleBatch, table: &Tensor<B, 2>) -> Batch<B> {
+        let device = table.device();
         let (epoch, number) = (shard.batches.epoch(), shard.number);
         let positives = self.sampler.positives();
         let (n_items, count) = (positives.n_items(), self.needs.shared_negatives);
@@ -101,12 +105,12 @@ where
             },
             shared: &shared,
         };
-        let table = TableRows {
+        let rows = TableRows {
             n_users: positives.n_users(),
             n_items,
-            n_nodes: embeddings.dims()[0],
+            n_nodes: table.dims()[0],
         };
-        let mut batch = Batch::new(&ids, table, &device);
+        let mut batch = Batch::new(&ids, rows, &device);
         if self.weighted {
             batch = batch.with_weights(&triples.weights);
         }

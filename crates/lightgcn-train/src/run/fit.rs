@@ -104,7 +104,10 @@ where
             .collect()
     };
     let graphs: Result<_, KernelError> = context.guard::<B::InnerBackend, _>(upload)?;
-    let graphs = Graphs::new(graphs?);
+    let graphs = match job.sequences {
+        Some(sequences) => Graphs::new(graphs?).with_sequences(sequences.clone()),
+        None => Graphs::new(graphs?),
+    };
     let setup = EngineSetup {
         config: job.config,
         loss: job.loss,

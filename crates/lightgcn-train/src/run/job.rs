@@ -4,7 +4,7 @@ use crate::run::checkpoint::Checkpoint;
 use crate::{Ranks, StopSignal, ValidTrainConfig};
 use lightgcn_core::{Dataset, Lineage};
 use lightgcn_graph::Adjacency;
-use lightgcn_nn::NodeCounts;
+use lightgcn_nn::{NodeCounts, Sequences};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -39,6 +39,8 @@ pub(crate) struct FitJob<'a, L> {
     pub(crate) dataset: &'a Dataset,
     /// The graphs that the model requested.
     pub(crate) adjacencies: &'a [Adjacency],
+    /// Users' items in order of time, if the model requested them.
+    pub(crate) sequences: Option<&'a Sequences>,
     /// The nodes of these graphs.
     pub(crate) nodes: &'a NodeCounts,
     /// How to train; its loss is ignored.

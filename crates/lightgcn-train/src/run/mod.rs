@@ -12,6 +12,7 @@ mod ranking;
 pub(crate) mod record;
 mod retrain;
 mod schedule;
+pub(crate) mod sequences;
 mod stop;
 mod trained;
 mod trainer;

@@ -8,6 +8,7 @@ use crate::engine::step::StepContext;
 use crate::run::checkpoint::Checkpoint;
 use crate::run::fit::{Fitted, fit_from};
 use crate::run::job::{FitJob, RunOptions};
+use crate::run::sequences::sequences;
 use crate::run::warm_start::{ENDED, REFIT};
 use crate::run::{memory, transfer};
 use crate::{
@@ -21,7 +22,8 @@ use lightgcn_graph::{AdjacencyRequest, GraphOptions, TrainGraph};
 use lightgcn_kernels::TrainingBackend;
 use lightgcn_loss::Loss;
 use lightgcn_nn::{
-    AnyModelConfig, EmbeddingModel, GradientBackend, ModelConfig, ModelVisitor, VisitModel,
+    AnyModelConfig, EmbeddingModel, GradientBackend, ModelConfig, ModelVisitor, Sequences,
+    VisitModel,
 };
 use lightgcn_recommend::{Evaluation, RankingConfig, behavior_stages, figures};
 use lightgcn_store::{Artifact, EmbeddingTable, ModelDescription, popularity_of};
@@ -280,6 +282,10 @@ fn train_on<B: GradientBackend, M: ModelConfig, L: Loss>(
     }
     let requests = model.graphs();
     let graph = graph(dataset, &requests)?;
+    let sequences = match model.sequence_length() {
+        Some(most) => Some(sequences_of::<M>(dataset, most)?),
+        None => None,
+    };
     if let Some(chosen) = job.chosen {
         config.accumulate = config.accumulate.or(chosen.accumulate);
     } else {
@@ -315,6 +321,7 @@ fn train_on<B: GradientBackend, M: ModelConfig, L: Loss>(
     let job = FitJob {
         dataset,
         adjacencies: &adjacencies,
+        sequences: sequences.as_ref(),
         nodes: graph.nodes(),
         config: &config,
         loss,
@@ -340,6 +347,12 @@ fn train_on<B: GradientBackend, M: ModelConfig, L: Loss>(
         _ => {}
     }
     Ok((trained, fitted.model))
+}
+
+/// Users' latest items in order of time.
+fn sequences_of<M: ModelConfig>(dataset: &Dataset, most: usize) -> Result<Sequences, TrainError> {
+    let sequences = sequences(dataset.split.train.interactions(), most);
+    sequences.ok_or(TrainError::NoTimes { model: M::NAME })
 }
 
 /// How many batches a step may have: several if the host computes the steps of a linear model.

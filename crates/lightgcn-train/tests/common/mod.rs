@@ -4,7 +4,7 @@
 mod shop;
 pub(crate) mod threads;
 
-pub(crate) use shop::shop;
+pub(crate) use shop::{shop, timed_shop};
 
 use lightgcn_core::Dataset;
 use lightgcn_nn::AnyModelConfig;

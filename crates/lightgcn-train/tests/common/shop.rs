@@ -9,6 +9,15 @@ use std::collections::BTreeSet;
 
 /// Users of two tastes who view and buy among 30 items, with held-out purchases.
 pub(crate) fn shop() -> Dataset {
+    shop_at(|_| None)
+}
+
+/// The same shop with times: in no order of items, some of them equal.
+pub(crate) fn timed_shop() -> Dataset {
+    shop_at(|item| Some(i64::from(item * 7 % 11)))
+}
+
+fn shop_at(time: impl Fn(u32) -> Option<i64>) -> Dataset {
     let (n_users, n_items) = (60u32, 30u32);
     let mut train = InteractionsBuilder::from_names(&["view", "purchase"], &["purchase"]).unwrap();
     let mut validation = Vec::new();
@@ -25,14 +34,14 @@ pub(crate) fn shop() -> Dataset {
                 0 => validation.push((UserId(user), ItemId(item))),
                 1 => test.push((UserId(user), ItemId(item))),
                 _ => train
-                    .push(UserId(user), ItemId(item), 1.0, &[1, 1], None)
+                    .push(UserId(user), ItemId(item), 1.0, &[1, 1], time(item))
                     .unwrap(),
             }
         }
         let viewed = draws.below(n_items);
         if !bought.contains(&viewed) {
             train
-                .push(UserId(user), ItemId(viewed), 0.01, &[1, 0], None)
+                .push(UserId(user), ItemId(viewed), 0.01, &[1, 0], time(viewed))
                 .unwrap();
         }
     }

@@ -72,6 +72,7 @@ fn known_ids_go_on_and_new_ones_begin() {
     let job = FitJob {
         dataset: &new,
         adjacencies: &[graph.adjacency(&model.graphs()[0]).unwrap()],
+        sequences: None,
         nodes: &nodes,
         config: &config.check().unwrap(),
         loss: &config.loss,
