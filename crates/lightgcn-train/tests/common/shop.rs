@@ -12,12 +12,8 @@ pub(crate) fn shop() -> Dataset {
     shop_at(|_| None)
 }
 
-/// The same shop with times: in no order of items, some of them equal.
-pub(crate) fn timed_shop() -> Dataset {
-    shop_at(|item| Some(i64::from(item * 7 % 11)))
-}
-
-fn shop_at(time: impl Fn(u32) -> Option<i64>) -> Dataset {
+/// The same with the time of each pair by its item.
+pub(crate) fn shop_at(time: impl Fn(u32) -> Option<i64>) -> Dataset {
     let (n_users, n_items) = (60u32, 30u32);
     let mut train = InteractionsBuilder::from_names(&["view", "purchase"], &["purchase"]).unwrap();
     let mut validation = Vec::new();
