@@ -7,7 +7,6 @@ mod common;
 use burn::backend::Flex;
 use burn::module::Param;
 use burn::nn::{LayerNorm, Linear};
-use burn::tensor::Tensor;
 use lightgcn_kernels::SparseBackend;
 use lightgcn_nn::{
     CausalBlock, EmbeddingInitializer, EmbeddingModel, ForwardMode, Graphs, NodeCounts, SasRec,
