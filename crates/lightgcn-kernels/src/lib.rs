@@ -95,6 +95,7 @@ mod backend;
 mod batch_loss;
 #[cfg(feature = "flex")]
 mod buffers;
+mod concatenate;
 mod csr;
 #[cfg(feature = "cube")]
 mod cube;
@@ -133,6 +134,7 @@ pub use backend::{SparseBackend, TrainingBackend};
 pub use batch_loss::{
     BprBatch, LossGradient, SoftmaxBatch, SoftmaxOptions, bpr_loss_gradient, softmax_loss_gradient,
 };
+pub use concatenate::concatenate;
 pub use csr::{CsrSlices, check_counts};
 pub use error::KernelError;
 pub use gather_rows::{add_rows, gather_rows, segment_sum_rows};

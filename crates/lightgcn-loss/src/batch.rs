@@ -2,7 +2,7 @@
 
 use burn::tensor::backend::Backend;
 use burn::tensor::{BasicOps, Bool, Tensor, TensorData, TensorKind};
-use lightgcn_kernels::{RowIndices, SparseBackend, gather_rows};
+use lightgcn_kernels::{RowIndices, SparseBackend, concatenate, gather_rows};
 
 use crate::l2::l2_regularization;
 
@@ -254,7 +254,7 @@ impl<B: Backend> Batch<B> {
             return positives;
         }
         let shared = all.narrow(0, (2 + self.n_negatives) * batch, self.n_shared);
-        Tensor::cat(vec![positives, shared], 0)
+        concatenate(vec![positives, shared], 0)
     }
 }
 

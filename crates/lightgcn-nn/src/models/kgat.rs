@@ -8,7 +8,9 @@ use lightgcn_graph::{
     AdjacencyRequest, AdjacencyShape, EdgeType, EdgeWeights, ItemAttribute, NodeCounts,
     Normalization,
 };
-use lightgcn_kernels::{CsrSlices, RowIndices, SparseBackend, SparseMatrix, gather_rows};
+use lightgcn_kernels::{
+    CsrSlices, RowIndices, SparseBackend, SparseMatrix, concatenate, gather_rows,
+};
 use serde::{Deserialize, Serialize};
 
 use super::{layer_issue, repeated, resolve_all, side_by_side, total_width, width_issues};
@@ -412,7 +414,7 @@ impl<B: SparseBackend> Kgat<B> {
             };
             distance(|fact| fact.other) - distance(|fact| fact.tail)
         });
-        let differences: Tensor<B, 2> = Tensor::cat(differences.collect(), 0);
+        let differences: Tensor<B, 2> = concatenate(differences.collect(), 0);
         let [n, _] = differences.dims();
         log_sigmoid(differences).reshape([n]).mean().neg()
     }

@@ -4,7 +4,7 @@ use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 use lightgcn_graph::NodeCounts;
-use lightgcn_kernels::{SparseBackend, propagate};
+use lightgcn_kernels::{SparseBackend, concatenate, propagate};
 use serde::{Deserialize, Serialize};
 
 use super::behavior_graphs::{BehaviorGraphsConfig, assert_graphs, behavior_model};
@@ -93,7 +93,7 @@ impl<B: Backend> TransferMaps<B> {
         let (users, items) = split_embeddings(x, n_users);
         let users = users.matmul(self.users.val());
         let items = items.matmul(self.items.val());
-        Tensor::cat(vec![users, items], 0)
+        concatenate(vec![users, items], 0)
     }
 }
 

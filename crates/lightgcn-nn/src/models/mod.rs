@@ -35,7 +35,7 @@ pub use info_nce::info_nce;
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 use lightgcn_graph::{AdjacencyRequest, EdgeWeights, NodeCounts, Normalization};
-use lightgcn_kernels::SparseMatrix;
+use lightgcn_kernels::{SparseMatrix, concatenate};
 
 use crate::error::ConfigIssue;
 use crate::graphs::Graphs;
@@ -79,7 +79,7 @@ fn side_by_side<B: Backend, L>(
         x = forward(layer, x);
         outputs.push(to_unit_length(x.clone(), LEAST_SQUARED_LENGTH));
     }
-    Tensor::cat(outputs, 1)
+    concatenate(outputs, 1)
 }
 
 /// Rows are divided by the root of their squared length, or of this if it is larger, as in the authors' code.
@@ -129,7 +129,7 @@ fn items_only<B: Backend>(table: Tensor<B, 2>, n_users: usize) -> Tensor<B, 2> {
     let [n_nodes, dimension] = table.dims();
     let users = Tensor::zeros([n_users, dimension], &table.device());
     let items = table.narrow(0, n_users, n_nodes - n_users);
-    Tensor::cat(vec![users, items], 0)
+    concatenate(vec![users, items], 0)
 }
 
 /// `ln Σ exp` of each row, `[n_rows, n_columns]` to `[n_rows, 1]`.

@@ -5,7 +5,7 @@ use burn::nn::{LayerNorm, LayerNormConfig};
 use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
 use lightgcn_graph::{AdjacencyRequest, NodeCounts, Normalization};
-use lightgcn_kernels::{RowIndices, SparseBackend, gather_rows};
+use lightgcn_kernels::{RowIndices, SparseBackend, concatenate, gather_rows};
 use serde::{Deserialize, Serialize};
 
 use super::info_nce::temperature_issue;
@@ -293,7 +293,7 @@ impl<B: SparseBackend> SasRec<B> {
             let histories = users.iter().map(|&user| sequences.items_of(user));
             self.last_outputs(&histories.collect::<Vec<_>>(), mode)
         });
-        Tensor::cat(some.collect(), 0)
+        concatenate(some.collect(), 0)
     }
 
     /// The output at the last place of each history, `[n, dim]`; zeros for those that are empty.
@@ -338,7 +338,7 @@ impl<B: SparseBackend> EmbeddingModel<B> for SasRec<B> {
         let n_users = self.n_users();
         let items = self.embedding.val();
         let items = items.narrow(0, n_users, self.n_nodes() - n_users);
-        Tensor::cat(vec![users, items], 0)
+        concatenate(vec![users, items], 0)
     }
 
     fn training_pass(&self, graphs: &Graphs<B>, step: &TrainingStep<'_>) -> TrainingPass<B> {
