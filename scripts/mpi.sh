@@ -41,17 +41,22 @@ export LIGHTGCN_DEVICE=cpu LIGHTGCN_THREADS=1
 export OMPI_MCA_btl_vader_single_copy_mechanism=none OMPI_MCA_btl=self,vader,tcp
 mpi() { timeout 300 mpirun --allow-run-as-root --oversubscribe --bind-to none "$@"; }
 
-./lightgcn generate --events 20000 --out shop.csv >/dev/null 2>&1
+./lightgcn generate --events 60000 --out shop.csv >/dev/null 2>&1
 ./lightgcn prepare shop.csv --out shop.dataset >/dev/null 2>&1
 ./lightgcn generate --events 20000 --seed 7 --out other.csv >/dev/null 2>&1
 ./lightgcn prepare other.csv --out other.dataset >/dev/null 2>&1
 
-options=(train shop.dataset --epochs 4 --validate-every 2 --batch-size 256 --accumulate 4 --no-ranking --json)
-# Trains model $2 with $1 ranks, and the further options.
-ranks() {
+base=(train shop.dataset --epochs 4 --validate-every 2 --no-ranking --json)
+options=("${base[@]}" --batch-size 256 --accumulate 4)
+# Trains model $2 with $1 ranks by a command.
+by_ranks() {
   local n="$1" model="$2"
   shift 2
-  mpi -n "$n" ./lightgcn "${options[@]}" --out "$model" "$@" >"$model.json" 2>"$model.log"
+  mpi -n "$n" "$@" --out "$model" >"$model.json" 2>"$model.log"
+}
+# The same with the usual options, and further ones.
+ranks() {
+  by_ranks "$1" "$2" ./lightgcn "${options[@]}" "${@:3}"
 }
 same() { diff -r "$1" "$2" >/dev/null; }
 recall() { sed -n 's/.*"recall@20":\([0-9.]*\).*/\1/p' "$1.json"; }
@@ -87,9 +92,9 @@ done
 # Traffic: all pairs in one step of two layers, so that every row has a gradient.
 pairs="$(sed -n 's/.*"pairs":\([0-9]*\).*/\1/p' plain.model.json)"
 for n in 2 4; do
-  ranks "$n" "$n-traffic.model" --layers 2 --batch-size $((pairs / n + 1)) --accumulate "$n" -v || true
+  by_ranks "$n" "$n-traffic.model" ./lightgcn "${base[@]}" --layers 2 --batch-size $((pairs / n + 1)) --accumulate "$n" -v || true
   # Without colors.
-  line="$(grep 'gradients sent' "$n-traffic.model.log" | sed 's/\x1b\[[0-9;]*m//g')"
+  line="$(sed -n '/gradients sent/{s/\x1b\[[0-9;]*m//g;p}' "$n-traffic.model.log")"
   sent="$(sed -n 's/.* bytes_per_step=\([0-9]*\).*/\1/p' <<<"$line")"
   dense="$(sed -n 's/.*dense_bytes_per_step=\([0-9]*\).*/\1/p' <<<"$line")"
   if near "$sent" "$dense" "$((${dense:-0} / 10))"; then
