@@ -28,7 +28,7 @@ where
     all
 }
 
-#[cfg(all(test, feature = "flex"))]
+#[cfg(test)]
 mod tests {
     use super::*;
     use burn::backend::{Autodiff, Flex};
