@@ -39,7 +39,7 @@ cp "$lightgcn" lightgcn
 export LIGHTGCN_DEVICE=cpu LIGHTGCN_THREADS=1
 # Containers often forbid the system call that copies between processes.
 export OMPI_MCA_btl_vader_single_copy_mechanism=none OMPI_MCA_btl=self,vader,tcp
-mpi() { timeout 120 mpirun --allow-run-as-root --oversubscribe --bind-to none "$@"; }
+mpi() { timeout 300 mpirun --allow-run-as-root --oversubscribe --bind-to none "$@"; }
 
 ./lightgcn generate --events 60000 --out shop.csv >/dev/null 2>&1
 ./lightgcn prepare shop.csv --out shop.dataset >/dev/null 2>&1
