@@ -152,7 +152,11 @@ fn a_service_retrains_its_model_and_goes_back() {
     serving.wait_for("published");
     let second = serving.version();
     assert_ne!(first, second);
-    assert!(serving.log().contains(&second), "{}", serving.log());
+    assert!(
+        serving
+            .log()
+            .contains("retrained the model and switched to it")
+    );
     let lineage = work.read_json("shop.model/lineage.json");
     let previous = lineage["options"]["warm_start.previous"].as_str().unwrap();
     assert!(previous.starts_with(&first), "{previous}");
@@ -166,6 +170,10 @@ fn a_service_retrains_its_model_and_goes_back() {
     serving.wait_for("failed");
     assert_eq!(serving.version(), second);
     let log = serving.log();
+    assert!(
+        log.contains("the retraining failed; the active model stays"),
+        "{log}"
+    );
     assert!(log.contains("c.csv"), "{log}");
     assert_eq!(serving.call("address", "GET /health/ready", "").0, "200");
 

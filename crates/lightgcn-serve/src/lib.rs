@@ -112,6 +112,7 @@ mod service;
 mod shadow;
 mod shops;
 mod socket;
+mod trace_context;
 mod work;
 
 pub use address::listen_address;

@@ -1,7 +1,7 @@
 //! Exports the spans of requests by the OpenTelemetry protocol (feature `otlp`).
 
 use crate::error::ServeError;
-use crate::observe::Trace;
+use crate::trace_context::Trace;
 use axum::http::StatusCode;
 use opentelemetry::Context;
 use opentelemetry::trace::{
