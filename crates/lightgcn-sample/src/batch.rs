@@ -245,15 +245,34 @@ impl EpochBatches<'_> {
     #[must_use]
     pub fn triples(&self, places: Range<usize>) -> TripleBatch {
         let n_negatives = self.sampler.config.n_negatives;
+        let mut batch = self.pairs(places.clone());
+        batch.n_negatives = n_negatives;
+        batch.negatives.reserve(batch.len() * n_negatives);
+        for (row, place) in places.enumerate() {
+            self.draw_negatives(UserId(batch.users[row]), place, &mut batch.negatives);
+        }
+        batch
+    }
+
+    /// The same without negatives. O(places).
+    ///
+    /// # Panics
+    /// If a place is out of range.
+    #[must_use]
+    pub fn pairs(&self, places: Range<usize>) -> TripleBatch {
+        let positives = &self.sampler.positives;
         let mut batch = TripleBatch {
             users: Vec::with_capacity(places.len()),
             positives: Vec::with_capacity(places.len()),
-            negatives: Vec::with_capacity(places.len() * n_negatives),
+            negatives: Vec::new(),
             weights: Vec::with_capacity(places.len()),
-            n_negatives,
+            n_negatives: 0,
         };
         for place in places {
-            self.push(place, &mut batch);
+            let (user, pair) = self.positive(place);
+            batch.users.push(user.0);
+            batch.positives.push(positives.items()[pair].0);
+            batch.weights.push(positives.weights()[pair]);
         }
         batch
     }
@@ -278,14 +297,10 @@ impl EpochBatches<'_> {
         (0..self.n_batches()).map(|n| self.batch(n))
     }
 
-    fn push(&self, place: usize, batch: &mut TripleBatch) {
+    fn draw_negatives(&self, user: UserId, place: usize, negatives: &mut Vec<u32>) {
         let BatchSampler {
             positives, config, ..
         } = self.sampler;
-        let (user, pair) = self.positive(place);
-        batch.users.push(user.0);
-        batch.positives.push(positives.items()[pair].0);
-        batch.weights.push(positives.weights()[pair]);
         let random = Random::new(config.seed, Stream::NegativeSampling);
         let first = place as u64 * config.n_negatives as u64;
         for position in first..first + config.n_negatives as u64 {
@@ -298,7 +313,7 @@ impl EpochBatches<'_> {
                     positives.n_items()
                 );
             };
-            batch.negatives.push(item.0);
+            negatives.push(item.0);
         }
     }
 

@@ -9,7 +9,7 @@ use crate::huge_pages::zeros_in_huge_pages;
 use crate::index::CsrIndex;
 use crate::parallel;
 use crate::propagate::{Polynomial, horner};
-use crate::rows::{RowValues, add_rows, add_transposed_rows, product_rows};
+use crate::rows::{RowValues, add_rows, product_rows, write_transposed_rows};
 use crate::shape::{check_shape, check_square};
 use crate::sparse_dense::Product;
 
@@ -185,10 +185,9 @@ pub fn propagate_rows_transposed<O: CsrIndex, C: CsrIndex, R: CsrIndex>(
         (work, out)
     };
     // Horner's rule from the highest coefficient down. The batch's vectors are only added in at each
-    // layer, so the table G, mostly zeros, never exists. The first product is a scatter from the
-    // batch's rows: A's rows are Aᵀ's columns.
-    parallel::clear(from);
-    add_transposed_rows(a, highest, batch, dim, from);
+    // layer, so the table G, mostly zeros, never exists. The first product is one of the batch's
+    // rows alone.
+    write_transposed_rows(a, transposed, highest, batch, dim, from);
     add_rows(from, dim, lower[products], batch);
     for &alpha in lower[..products].iter().rev() {
         let product = Product {

@@ -1,5 +1,7 @@
 //! The sparse product at some rows only, and its transpose: what a batch needs from a layer.
 
+mod pull;
+
 use std::ops::Range;
 
 use rayon::prelude::*;
@@ -10,6 +12,8 @@ use crate::index::CsrIndex;
 use crate::parallel;
 use crate::shape::check_shape;
 use crate::sparse_dense::Product;
+
+pub(crate) use pull::write_transposed_rows;
 
 /// Row numbers, which may repeat, with one vector each.
 #[derive(Clone, Copy, Debug)]

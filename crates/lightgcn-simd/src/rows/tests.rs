@@ -152,6 +152,66 @@ fn the_transpose_is_the_same_at_any_thread_count() {
     }
 }
 
+/// The transpose of a square matrix whose columns ascend.
+fn transposed(a: CsrView<'_, u64, u32>) -> (Vec<u64>, Vec<u32>, Vec<f32>) {
+    let (mut offsets, mut columns, mut values) = (vec![0], Vec::new(), Vec::new());
+    for column in 0..a.n_columns() {
+        for row in 0..a.n_rows() {
+            let entries = a.row_range(row);
+            let mut entries = entries.filter(|&entry| a.columns()[entry] as usize == column);
+            if let Some(entry) = entries.next() {
+                columns.push(row as u32);
+                values.push(a.values()[entry]);
+            }
+        }
+        offsets.push(columns.len() as u64);
+    }
+    (offsets, columns, values)
+}
+
+#[test]
+fn pulled_rows_have_the_bits_of_scattered_ones() {
+    let n = 300;
+    let (offsets, columns, values) = banded(n);
+    let a = CsrView::new(&offsets, &columns, &values, n).unwrap();
+    let (offsets, columns, values) = transposed(a);
+    let t = CsrView::new(&offsets, &columns, &values, n).unwrap();
+    for (step, is_pulled) in [(1, true), (3, true), (50, false)] {
+        let rows: Vec<u32> = (0..n as u32).step_by(step).collect();
+        assert_eq!(pull::is_pulled(a, &rows), is_pulled);
+        for dim in [5, 64] {
+            let g = numbers(rows.len() * dim);
+            let batch = RowValues {
+                rows: &rows,
+                values: &g,
+            };
+            let got = same_at_any_thread_count(|| {
+                let mut out = vec![f32::NAN; n * dim];
+                write_transposed_rows(a, t, 1.5, batch, dim, &mut out);
+                out
+            });
+            let mut expected = vec![0.0; n * dim];
+            add_transposed_rows(a, 1.5, batch, dim, &mut expected);
+            assert_eq!(got, expected);
+        }
+    }
+}
+
+#[test]
+fn repeated_and_unsorted_rows_are_not_pulled() {
+    let n = 20;
+    let (offsets, columns, values) = banded(n);
+    let a = CsrView::new(&offsets, &columns, &values, n).unwrap();
+    let ascending: Vec<u32> = (0..n as u32).collect();
+    assert!(pull::is_pulled(a, &ascending));
+    let descending: Vec<u32> = (0..n as u32).rev().collect();
+    assert!(!pull::is_pulled(a, &descending));
+    assert!(!pull::is_pulled(
+        a,
+        &[&ascending[..], &[n as u32 - 1]].concat()
+    ));
+}
+
 proptest! {
     #[test]
     fn the_transpose_is_adjoint(

@@ -16,6 +16,7 @@ pub(crate) mod host_tables;
 mod linear;
 pub(crate) mod losses;
 mod on_device;
+mod plan;
 pub(crate) mod ranked;
 pub(crate) mod setup;
 mod softmax;
