@@ -43,6 +43,11 @@ pub(crate) fn give(buffer: Vec<f32>) {
     }
 }
 
+/// Frees what is kept for the next [`take`].
+pub(crate) fn release() {
+    free().clear();
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,7 +6,9 @@ use crate::adam::{AdamStep, AdamTensors};
 use crate::batch_loss::batch::{BprBatch, LossGradient, SoftmaxBatch, SoftmaxOptions};
 use crate::row_indices::RowIndices;
 use crate::sparse_matrix::SparseMatrix;
-use crate::{adam, batch_loss, gather_rows, pair_cosines, propagate, propagate_rows, sparse_dense};
+use crate::{
+    adam, batch_loss, buffers, gather_rows, pair_cosines, propagate, propagate_rows, sparse_dense,
+};
 
 /// The loops of `lightgcn-simd` over the tensors' own buffers, on rayon's current pool. Element types
 /// other than `f32` go through the reference bodies.
@@ -86,5 +88,10 @@ impl TrainingBackend for Flex {
         gradients: Tensor<Self, D>,
     ) -> AdamTensors<Self, D> {
         adam::flex::adam_step(step, tensors, gradients)
+    }
+
+    fn release_buffers() {
+        buffers::release();
+        propagate_rows::flex::release_scratch();
     }
 }

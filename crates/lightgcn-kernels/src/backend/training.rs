@@ -49,6 +49,10 @@ pub trait TrainingBackend: SparseBackend {
         false
     }
 
+    /// Frees the buffers that steps keep for the next one, on the CPU several tables of the model's
+    /// size. Steps afterwards allocate anew.
+    fn release_buffers() {}
+
     /// `n` devices that share a run's steps, `device` being the first. Default: `device` itself,
     /// `n` times, which is right if the host is the device.
     ///

@@ -1,6 +1,6 @@
 //! Propagation for a batch's rows on the CPU.
 
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use burn::backend::Flex;
 use burn::tensor::{DType, Tensor};
@@ -16,13 +16,17 @@ use crate::sparse_matrix::SparseMatrix;
 /// per step cost as much as a layer.
 static SCRATCH: Mutex<Vec<Scratch>> = Mutex::new(Vec::new());
 
-fn with_scratch<T>(matrix: &SparseMatrix<Flex>, work: impl FnOnce(&mut Scratch) -> T) -> T {
+fn pool() -> MutexGuard<'static, Vec<Scratch>> {
     // After a panic elsewhere, the mutex only guards plain memory, which is safe to reuse.
-    let pool = || {
-        SCRATCH
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
-    };
+    SCRATCH.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Frees the buffers that are not lent.
+pub(crate) fn release_scratch() {
+    pool().clear();
+}
+
+fn with_scratch<T>(matrix: &SparseMatrix<Flex>, work: impl FnOnce(&mut Scratch) -> T) -> T {
     let mut scratch = pool().pop().unwrap_or_default();
     scratch.set_operands(match matrix.has_bf16_operands() {
         true => Operands::Bf16,

@@ -338,6 +338,7 @@ fn train_on<B: GradientBackend, M: ModelConfig, L: Loss>(
     let (module, adam) = context.guard::<B::InnerBackend, _>(build)??;
     let fitted = fit_from(module, adam, &job, device, observer)?;
     let mut trained = finish::<B, M, L>(&fitted, model, description, &job)?;
+    B::InnerBackend::release_buffers();
     match (chosen, ranking) {
         _ if ranks.rank() > 0 => {}
         (Some(chosen), _) => trained.take_over(chosen, dataset)?,
