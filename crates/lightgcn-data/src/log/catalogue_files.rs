@@ -50,8 +50,8 @@ pub(crate) fn read_catalogue_files(
         let mut table = Table::open(&file.path, &format, &Wanted::Named(&needed))?;
         let columns = ItemColumns {
             product_id: table.required(&config.format.product_id, "product_id")?,
-            details: DetailColumns::find(&table, &config.format)?,
-            listing: ListingColumns::find(&table, &config.format)?,
+            details: DetailColumns::find(&table, config)?,
+            listing: ListingColumns::find(&table, config)?,
         };
         if columns.details.is_empty() && columns.listing.is_empty() {
             return Err(no_details(&table, &config.format));
