@@ -371,7 +371,7 @@ pub enum DataError {
         /// What to do about it.
         advice: &'static str,
     },
-    /// A table of pairs lacks a required column.
+    /// A table of pairs lacks a required column, or has an optional one under another name.
     #[error(
         "{} has no column {:?}, only {}; {advice}",
         shown_path(path),

@@ -7,6 +7,7 @@ use crate::output::Output;
 use crate::progress;
 use anyhow::{Context, bail, ensure};
 use lightgcn::core::{BehaviorWeightsConfig, Dataset, Interactions, StageReport};
+use lightgcn::data::inspect::dataset_warnings;
 use lightgcn::data::{
     DataError, Duplicates, KCoreConfig, PairTable, PrepareConfig, SplitConfig, TimeCut,
     add_knowledge, prepare_log, read_events_with_progress,
@@ -60,6 +61,9 @@ fn prepare(args: &PrepareArgs, config: Config, output: &Output) -> anyhow::Resul
             future_rows: options.config().future_rows,
         };
         let dataset = table.read(options.behaviors())?;
+        for warning in dataset_warnings(&dataset) {
+            tracing::warn!("{warning}");
+        }
         let dataset = add_knowledge(dataset, &options.config().knowledge, |_| false)?;
         let outcome = save(args, &dataset)?;
         return print(&outcome, output);
