@@ -183,7 +183,7 @@ fn last_event(model: &Path) -> anyhow::Result<i64> {
 
 /// The number of events in the training part, which has none newer than the model's, that are not among the model's.
 fn n_late(dataset: &Dataset, model: &Path) -> anyhow::Result<u64> {
-    // Loaded again: kept, it would be in memory beside the events.
+    // Loaded a second time, since keeping it would need its memory in addition to the log's.
     let model = Artifact::load(model)?;
     let n_events = |pairs: &Interactions, pair| -> u64 {
         pairs.counts_of(pair).iter().copied().map(u64::from).sum()

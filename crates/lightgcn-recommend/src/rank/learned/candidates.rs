@@ -85,7 +85,7 @@ impl Snapshot {
     /// of each member and source, and best sellers. At least `k` unless fewer are left. `not_new` are the
     /// rows of [`not_new`](Self::not_new).
     ///
-    /// O(history · neighbors) beside the model's best.
+    /// O(history · neighbors) in addition to finding the model's best.
     pub(crate) fn find(
         &self,
         from: &Viewpoint<'_>,
