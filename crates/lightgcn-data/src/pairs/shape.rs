@@ -65,12 +65,12 @@ const ITEMS: [&str; 23] = [
     "skuid",
 ];
 
-/// Whether `n` of `all` are as good as all: 95 in 100.
+/// Whether `n` is at least 95 % of `all`.
 fn is_most(n: u64, all: u64) -> bool {
     all > 0 && n * 100 >= all * 95
 }
 
-/// As [`is_most`], but for one of at least four too.
+/// Like [`is_most`], but also if all except one are, of at least four.
 fn is_most_but_one(n: u64, all: u64) -> bool {
     is_most(n, all) || (all >= 4 && n + 1 >= all)
 }

@@ -64,7 +64,7 @@ enum SourceScores {
 }
 
 impl Snapshot {
-    /// The rows that are no new items for a user, ascending: those excluded (ascending) and the items met.
+    /// The rows that are not new items for a user, ascending: those excluded (ascending) and the items met.
     pub(crate) fn not_new(&self, history: &UserHistory, excluded: &[u32]) -> Vec<u32> {
         let met: Vec<u32> = self.met(history).map(|item| item.0).collect();
         merged(excluded, &met)
