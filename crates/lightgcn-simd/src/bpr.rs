@@ -52,6 +52,8 @@ pub fn bpr_loss(
         "{} negatives do not divide evenly over {batch} positives",
         negatives.len()
     );
+    // On one thread, since pairs share rows: two of them could add to one gradient, and the order of its sums, which
+    // decides its bits, would be that of the threads.
     let mut loss = 0.0;
     let start = |row: u32| row as usize * dim;
     for (pair, negatives) in negatives.chunks_exact(negatives.len() / batch).enumerate() {
