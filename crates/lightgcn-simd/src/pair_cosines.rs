@@ -43,7 +43,7 @@ pub fn pair_cosines(table: &[f32], dim: usize, first: &[u32], second: &[u32], ou
     let level = Level::detect();
     let row = |n: u32| &table[n as usize * dim..][..dim];
     // By the same sums as the dot product, so that the cosine of a row with itself is 1 up to the rounding of the root.
-    // Lengths are not kept between pairs: a batch names most rows once.
+    // Computed for each pair again: keeping lengths would need memory for every row of the table.
     let length = |row: &[f32]| tile::dot(level, row, row).sqrt().max(LEAST_LENGTH);
     let cosine = |(out, (&a, &b)): (&mut f32, (&u32, &u32))| {
         let (a, b) = (row(a), row(b));

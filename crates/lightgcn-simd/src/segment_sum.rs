@@ -114,8 +114,8 @@ fn stable_order<I: CsrIndex>(indices: &[I], n_rows: usize) -> Vec<Contribution> 
         return from;
     }
     let mut to = vec![Contribution::default(); from.len()];
-    // Not all 32 bits: a table of a million rows needs two passes instead of three. It has a row here, as the unsorted
-    // contributions are below `n_rows`.
+    // Not all 32 bits: a table of a million rows needs two passes instead of three. `n_rows` is not 0 here, since a
+    // contribution to a table without rows would have panicked above.
     let significant_bits = usize::BITS - (n_rows - 1).leading_zeros();
     for shift in (0..significant_bits).step_by(DIGIT_BITS as usize) {
         let mut starts = [0_usize; 1 << DIGIT_BITS];
