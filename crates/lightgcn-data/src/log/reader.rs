@@ -50,9 +50,10 @@ const ROWS_OF_ESTIMATE: u64 = 1 << 20;
 ///
 /// A Parquet row means the same as a CSV line with the same values; a null is an empty field. A row
 /// of a CSV file is a line: a quoted field that does not end on it is a bad row. An invalid price
-/// or label counts as unknown, and the row is kept; a label that is not UTF-8 is a bad row unless these are skipped. Rows whose time is more than a day from now are
-/// bad rows unless [`ReadConfig::future_rows`] says otherwise. The report has the first and the
-/// last time, and a warning is logged if the first is before 1995.
+/// or label counts as unknown, and the row is kept; a label that is not UTF-8 is a bad row unless these
+/// are skipped. Rows whose time is more than a day from now are bad rows unless
+/// [`ReadConfig::future_rows`] says otherwise. The report has the first and the last time, and a
+/// warning is logged if the first is before 1995.
 ///
 /// Empty files, with or without a header, are errors if named explicitly, and skipped with a
 /// warning if found in a folder or by a pattern.
