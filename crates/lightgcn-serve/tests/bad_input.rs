@@ -253,6 +253,14 @@ async fn dates_and_days_are_no_seconds() {
     for time in [20_200_126, 202_001, 18_287, 0, 20_200_126_015_320] {
         let reply = post(&router, "/v1/events", with(time)).await;
         assert_eq!(reply.error(400), "bad_time", "{time}");
+        // In the events of a question, likewise.
+        let event = json!({"item": "p1", "behavior": "view", "time": time});
+        let question = json!({"user": "u0", "events": [event]}).to_string();
+        let reply = post(&router, "/v1/recommendations", question).await;
+        assert_eq!(reply.error(400), "bad_time", "{time}");
+        let question = json!({"user": "u0", "item": "p1", "events": [event]}).to_string();
+        let reply = post(&router, "/v1/explanations", question).await;
+        assert_eq!(reply.error(400), "bad_time", "{time}");
     }
     let reply = post(&router, "/v1/events", with(1_580_000_001)).await;
     assert_eq!(reply.status, 200);

@@ -2,7 +2,7 @@
 
 use crate::answer::{Versioned, answer};
 use crate::api_error::{ApiError, ErrorBody};
-use crate::checks::{check_count, check_id, now};
+use crate::checks::{check_age, check_count, check_id, now};
 use crate::config::{Limits, UnknownBehaviors};
 use crate::events::{EventError, Outcome, ShownRecord, StoredEvent};
 use crate::extract::{IDEMPOTENCY_KEY, Json};
@@ -13,12 +13,6 @@ use axum::response::Response;
 use lightgcn_recommend::{Recommender, lenient};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-
-/// 1995-01-01, before which there were no online shops.
-const SHOPS_FROM: i64 = 788_918_400;
-
-/// The number of training pairs that tell whether a model's times are those of a shop.
-const TELLING_PAIRS: usize = 1_000;
 
 /// What users did.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
@@ -218,21 +212,6 @@ impl Checks<'_> {
         Err(ApiError::bad(code, message).with_issues(issues))
     }
 
-    /// Rejects a time before 1995, unless the model's own are as old, as in logs with times from 0 on: it is a date such as
-    /// 20191001 or a count of days, and the next training would take the event for the oldest of all.
-    fn check_age(&self, time: i64) -> Result<(), ApiError> {
-        let trained = self.recommender.artifact().train.last_times();
-        let mut telling = trained.iter().take(TELLING_PAIRS);
-        if time >= SHOPS_FROM || !telling.any(|&trained| trained >= SHOPS_FROM) {
-            return Ok(());
-        }
-        let message = format!(
-            "the time of an event is {time}, which is before 1995; send seconds since 1970, or a time with its offset \
-             such as 2020-03-01T12:00:00Z"
-        );
-        Err(ApiError::bad("bad_time", message))
-    }
-
     /// Checks the event at this position in the post, from 1.
     fn one(&self, event: PostedEvent, number: usize) -> Result<StoredEvent, ApiError> {
         check_id("user", &event.user)?;
@@ -255,7 +234,7 @@ impl Checks<'_> {
         check_count(count)?;
         let time = event.time.unwrap_or(self.now);
         self.limits.check_time(time)?;
-        self.check_age(time)?;
+        check_age(self.recommender, time)?;
         // A sender's id cannot contain a line end.
         let of_post = || self.key.map(|key| format!("{key}\n{number}"));
         Ok(StoredEvent {
