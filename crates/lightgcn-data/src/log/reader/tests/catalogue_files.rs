@@ -50,6 +50,24 @@ fn catalogue_files_say_how_items_are_shown_and_whether_they_can_be_had() {
 }
 
 #[test]
+fn items_that_the_log_writes_differently_are_counted_apart() {
+    let log = format!("{HEADER}{GOOD}");
+    let items = "product_id,in_stock\n5773203.0,no\n05773203,no\n9.0,no\n5773203,yes\n";
+    let (folder, paths) = files(&[("log.csv", log.as_bytes()), ("items.csv", items.as_bytes())]);
+    let items = folder.path().join("items.csv");
+    let config = ReadConfig {
+        catalogue: vec![items.to_string_lossy().into_owned()],
+        ..ReadConfig::default()
+    };
+    let log = read_events(&paths[..1], &config, &weights()).unwrap();
+    let report = &log.stages()[1];
+    assert!(report.balances());
+    assert_eq!(report.dropped["id written differently in the log"], 2);
+    assert_eq!(report.dropped["item not in the log"], 1);
+    assert_eq!(log.catalogue().get(ItemId(0)).in_stock, Some(true));
+}
+
+#[test]
 fn bad_titles_and_addresses_of_catalogue_files_are_errors_with_their_place() {
     let log = format!("{HEADER}{GOOD}");
     let read = |row: &str, skip_bad_rows| {
