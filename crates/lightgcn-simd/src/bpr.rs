@@ -17,7 +17,8 @@ pub struct BprTriples<'a> {
 /// section 4), and its gradient.
 ///
 /// `embeddings` has shape `[n_rows, dim]`; its gradient is added to `gradients`, of the same shape.
-/// O(batch · n_negatives · dim), on this thread, in the order of the batch.
+/// O(batch · n_negatives · dim), on this thread, in the order of the batch: pairs share rows, so with several threads
+/// the order of a gradient's sums, and with it the bits, would depend on them.
 ///
 /// # Panics
 /// If the length of a slice does not match its shape, or a row is out of range.
@@ -52,8 +53,6 @@ pub fn bpr_loss(
         "{} negatives do not divide evenly over {batch} positives",
         negatives.len()
     );
-    // On one thread, since pairs share rows: two of them could add to one gradient, and the order of its sums, which
-    // decides its bits, would be that of the threads.
     let mut loss = 0.0;
     let start = |row: u32| row as usize * dim;
     for (pair, negatives) in negatives.chunks_exact(negatives.len() / batch).enumerate() {

@@ -142,13 +142,14 @@ fn memory_line(needed: u64, limit: Option<u64>) -> String {
     )
 }
 
-fn ending(reason: EndReason) -> &'static str {
-    match reason {
+fn ending_line(reason: EndReason, best_epoch: u32) -> String {
+    let why = match reason {
         EndReason::Finished => "all epochs trained",
         EndReason::EarlyStopping => "validation stopped improving",
         EndReason::Interrupted => "interrupted; its state is in the checkpoint",
         EndReason::OutOfTime => "time is up; its state is in the checkpoint",
-    }
+    };
+    format!("training ended: {why}; best epoch {best_epoch}")
 }
 
 fn epoch_line(record: &EpochRecord, epochs: u32, time_left: Duration) -> String {
@@ -226,9 +227,7 @@ impl Observer for ConsoleProgress {
             }
             TrainEvent::Ended { reason, best_epoch } => {
                 self.bar.clear();
-                let why = ending(reason);
-                self.bar
-                    .say(&format!("training ended: {why}; best epoch {best_epoch}"));
+                self.bar.say(&ending_line(reason, best_epoch));
             }
         }
     }
