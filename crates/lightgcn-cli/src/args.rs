@@ -48,32 +48,36 @@ const EXAMPLES: &str = "Examples:
 
 Flags override the configuration file (--config FILE.toml).";
 
+/// Where the help of a command lists the options of all commands, after its own.
+const EVERYWHERE: &str = "Options of all commands";
+
 /// Options of all commands.
 #[derive(Debug, Args)]
 pub(crate) struct Common {
     /// A TOML configuration file: seed, threads, device, and the tables [generate], [prepare], [model],
     /// [train], [ranking], [evaluate], [filters], [serve] and [refit]. Unknown keys are errors
-    #[arg(long, global = true, value_name = "FILE", env = "LIGHTGCN_CONFIG")]
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "FILE", env = "LIGHTGCN_CONFIG")]
     pub(crate) config: Option<PathBuf>,
     /// Seed of all random choices; the same seed gives the same bytes [default: 42]
-    #[arg(long, global = true, env = "LIGHTGCN_SEED")]
+    #[arg(long, global = true, help_heading = EVERYWHERE, env = "LIGHTGCN_SEED")]
     pub(crate) seed: Option<u64>,
     /// CPU threads; results do not depend on the number [default: all cores]
-    #[arg(long, global = true, env = "LIGHTGCN_THREADS")]
+    #[arg(long, global = true, help_heading = EVERYWHERE, env = "LIGHTGCN_THREADS")]
     pub(crate) threads: Option<usize>,
     /// Device to train on: auto, cpu, wgpu[:N] or cuda[:N] [default: auto]
-    #[arg(long, global = true, env = "LIGHTGCN_DEVICE")]
+    #[arg(long, global = true, help_heading = EVERYWHERE, env = "LIGHTGCN_DEVICE")]
     pub(crate) device: Option<Device>,
     /// Print one JSON object to standard output and everything else to standard error
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     pub(crate) json: bool,
     /// Log more to standard error (-v: info, -vv: debug)
-    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    #[arg(long, short, global = true, help_heading = EVERYWHERE, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
     /// Log format
     #[arg(
         long,
         global = true,
+        help_heading = EVERYWHERE,
         value_enum,
         env = "LIGHTGCN_LOG_FORMAT",
         default_value_t

@@ -477,10 +477,10 @@ fn models_and_filters_answer_together() {
     ]);
     refused(&["--with", "other=0.5"], &[]);
 
-    // A new item joins at once.
+    // A new item joins at once, also from a file with a byte order mark.
     let history = parts.bought(user);
     let line = format!(
-        "{{\"item\": \"fresh\", \"events\": [{{\"user\": \"{user}\", \"behavior\": \"view\"}}]}}\n"
+        "\u{feff}{{\"item\": \"fresh\", \"events\": [{{\"user\": \"{user}\", \"behavior\": \"view\"}}]}}\n"
     );
     work.write("new.jsonl", line);
     let asked = [

@@ -93,7 +93,7 @@ impl Knowledge {
         self.n_items
     }
 
-    /// The entities: what is no item.
+    /// The entities: the nodes that are not items.
     #[must_use]
     pub fn entities(&self) -> &Vocabulary<EntityId> {
         &self.entities

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a failing test may panic")]
 
 use lightgcn_core::{BehaviorWeights, BehaviorWeightsConfig, CoreError, Dataset, ItemId, UserId};
+use lightgcn_data::inspect::{Side, Warning, dataset_warnings};
 use lightgcn_data::{DataError, FutureRows, PairTable, Place, RowIssue};
 use tempfile::TempDir;
 
@@ -165,6 +166,49 @@ fn times_of_the_future_are_those_of_logs() {
     assert_eq!(times(&capped), [last - 86_400, last, last]);
     assert_eq!(capped.lineage.stages[0].missing["time in the future"], 1);
     assert_eq!(times(&read(FutureRows::Keep).unwrap())[2], 4_102_444_800);
+}
+
+#[test]
+fn columns_under_another_name_are_errors() {
+    for (column, wanted) in [
+        ("purchase", "n_purchase"),
+        ("N_Purchase", "n_purchase"),
+        ("Remove from cart", "n_remove_from_cart"),
+        ("Part", "part"),
+        ("WEIGHT", "weight"),
+        ("lastTime", "last_time"),
+    ] {
+        let error = read(&format!("user_id,item_id,n_view,{column}\na,b,1,1\n")).unwrap_err();
+        assert!(
+            matches!(&error, DataError::PairColumn { column: lacking, present, .. }
+                if lacking == wanted && present[3] == column),
+            "{error}"
+        );
+    }
+    // Beside a column of that name, another may be called as it likes.
+    let both = read("user_id,item_id,n_view,view\na,b,3,1\n").unwrap();
+    assert_eq!(both.split.train.interactions().counts(), [3, 0, 0, 0]);
+}
+
+#[test]
+fn odd_ids_and_times_are_warned_of() {
+    let table = "user_id,item_id,n_view,last_time\n\
+                 7,a,1,2019-10-01\n\
+                 7.0,a,1,0\n\
+                 bob,b,1,2019-10-01\n";
+    let warnings = dataset_warnings(&read(table).unwrap());
+    assert!(
+        matches!(
+            &warnings[..],
+            [Warning::Spellings { side: Side::User, id, other, ids: 1 }, Warning::Old { .. }]
+                if id == "7.0" && other == "7"
+        ),
+        "{warnings:?}"
+    );
+    assert_eq!(
+        dataset_warnings(&read("user_id,item_id\na,x\nb,y\n").unwrap()),
+        []
+    );
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use crate::init::Stream;
 use crate::relations::Relations;
 
-/// An edge of the graphs that a model propagates over, and a false tail beside its own.
+/// An edge of the graphs that a model propagates over, with a false tail to contrast the true one with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fact {
     /// The relation: 2 g along the edges of graph g, 2 g + 1 against them.

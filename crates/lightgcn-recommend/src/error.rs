@@ -46,7 +46,7 @@ pub enum RecommendError {
         hint: String,
     },
     /// A list of ids cannot be read, is empty, or leaves unclear which ids are meant.
-    #[error("the list of ids {}{}: {detail}", path.display(), line.map(|line| format!(" line {line}")).unwrap_or_default())]
+    #[error("the list of ids {}{}: {detail}", path.display(), line.map(|line| format!(", line {line}")).unwrap_or_default())]
     IdList {
         /// The file.
         path: PathBuf,

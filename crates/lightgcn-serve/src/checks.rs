@@ -3,8 +3,14 @@
 use crate::api_error::ApiError;
 use crate::config::Limits;
 use lightgcn_core::IdIssue;
-use lightgcn_recommend::{ContextEvent, ItemFilter};
+use lightgcn_recommend::{ContextEvent, ItemFilter, Recommender};
 use std::time::{SystemTime, UNIX_EPOCH};
+
+/// 1995-01-01, before which there were no online shops.
+const SHOPS_FROM: i64 = 788_918_400;
+
+/// The number of training pairs that tell whether a model's times are those of a shop.
+const TELLING_PAIRS: usize = 1_000;
 
 /// Checks the id of something new: it must also be a valid id in a log.
 pub(crate) fn check_id(what: &str, id: &str) -> Result<(), ApiError> {
@@ -82,6 +88,30 @@ impl Limits {
         );
         Err(ApiError::bad("bad_time", message))
     }
+}
+
+/// Rejects a time before 1995, unless the model's own are as old, as in logs with times from 0 on: it is a date such as
+/// 20191001 or a count of days, and the event would count as the oldest of all.
+pub(crate) fn check_age(recommender: &Recommender, time: i64) -> Result<(), ApiError> {
+    let trained = recommender.artifact().train.last_times();
+    let mut telling = trained.iter().take(TELLING_PAIRS);
+    if time >= SHOPS_FROM || !telling.any(|&trained| trained >= SHOPS_FROM) {
+        return Ok(());
+    }
+    let message = format!(
+        "the time of an event is {time}, which is before 1995; send seconds since 1970, or a time with its offset such \
+         as 2020-03-01T12:00:00Z"
+    );
+    Err(ApiError::bad("bad_time", message))
+}
+
+/// Checks the times of a request's events, as [`check_age`].
+pub(crate) fn check_ages(
+    recommender: &Recommender,
+    events: &[ContextEvent],
+) -> Result<(), ApiError> {
+    let mut times = events.iter().filter_map(|event| event.time);
+    times.try_for_each(|time| check_age(recommender, time))
 }
 
 /// Checks the number of events that a posted event represents: a recommender would reject any other,

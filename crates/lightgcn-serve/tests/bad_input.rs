@@ -6,9 +6,12 @@ mod common;
 use axum::body::Body;
 use axum::http::Request;
 use bytes::Bytes;
-use common::{config, get, post, send, service, service_with};
+use common::{artifact_of, config, get, post, send, service, service_with};
+use lightgcn_recommend::Recommender;
+use lightgcn_serve::{MemoryEvents, Service};
 use serde_json::json;
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 #[tokio::test]
@@ -233,6 +236,34 @@ async fn an_invalid_event_rejects_the_whole_post() {
     }
     let history = get(&router, "/v1/users/new").await.json();
     assert_eq!(history["history"], json!([]));
+}
+
+#[tokio::test]
+async fn dates_and_days_are_no_seconds() {
+    // Trained on events of 2020.
+    let recommender = Recommender::from_artifact(artifact_of(1.0, 1_580_000_000)).unwrap();
+    let events = Arc::new(MemoryEvents::default());
+    let router = Service::from_recommender(recommender, config(), events)
+        .unwrap()
+        .router();
+    let with = |time: i64| {
+        let event = json!({"user": "new", "item": "p1", "behavior": "view", "time": time});
+        json!({"events": [event]}).to_string()
+    };
+    for time in [20_200_126, 202_001, 18_287, 0, 20_200_126_015_320] {
+        let reply = post(&router, "/v1/events", with(time)).await;
+        assert_eq!(reply.error(400), "bad_time", "{time}");
+        // In the events of a question, likewise.
+        let event = json!({"item": "p1", "behavior": "view", "time": time});
+        let question = json!({"user": "u0", "events": [event]}).to_string();
+        let reply = post(&router, "/v1/recommendations", question).await;
+        assert_eq!(reply.error(400), "bad_time", "{time}");
+        let question = json!({"user": "u0", "item": "p1", "events": [event]}).to_string();
+        let reply = post(&router, "/v1/explanations", question).await;
+        assert_eq!(reply.error(400), "bad_time", "{time}");
+    }
+    let reply = post(&router, "/v1/events", with(1_580_000_001)).await;
+    assert_eq!(reply.status, 200);
 }
 
 /// A body in chunks, without a Content-Length.

@@ -17,7 +17,8 @@ pub struct BprTriples<'a> {
 /// section 4), and its gradient.
 ///
 /// `embeddings` has shape `[n_rows, dim]`; its gradient is added to `gradients`, of the same shape.
-/// O(batch · n_negatives · dim), on this thread, in the order of the batch.
+/// O(batch · n_negatives · dim), on this thread, in the order of the batch: pairs share rows, so with several threads
+/// the order of a gradient's sums, and with it the bits, would depend on them.
 ///
 /// # Panics
 /// If the length of a slice does not match its shape, or a row is out of range.

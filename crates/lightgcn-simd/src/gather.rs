@@ -22,6 +22,8 @@ pub fn gather_rows<I: CsrIndex>(table: &[f32], dim: usize, indices: &[I], out: &
     let n_rows = n_rows(table, dim);
     let copy = |(out, indices): (&mut [f32], &[I])| {
         for (index, out) in indices.iter().zip(out.chunks_exact_mut(dim)) {
+            // Negative indices become huge in `to_usize`. The check stands in the loop, where the row is read anyway: a
+            // pass over all indices before it would read them from memory twice.
             let index = index.to_usize();
             assert!(
                 index < n_rows,
@@ -30,6 +32,7 @@ pub fn gather_rows<I: CsrIndex>(table: &[f32], dim: usize, indices: &[I], out: &
             out.copy_from_slice(&table[index * dim..][..dim]);
         }
     };
+    // Counted in numbers written, not in rows: the copy is what takes the time, and short rows are cheap.
     let rows_a_task = indices
         .len()
         .div_ceil(parallel::task_count(out.len()))

@@ -36,11 +36,14 @@ pub fn pair_cosines(table: &[f32], dim: usize, first: &[u32], second: &[u32], ou
         return out.fill(0.0);
     }
     let n_rows = n_rows(table, dim);
+    // Checked before the work is shared, so that a bad row ends the call before any cosine is written.
     if let Some(row) = first.iter().chain(second).find(|&&r| r as usize >= n_rows) {
         panic!("row {row} was requested, but the table has {n_rows} rows");
     }
     let level = Level::detect();
     let row = |n: u32| &table[n as usize * dim..][..dim];
+    // By the same sums as the dot product, so that the cosine of a row with itself is 1 up to the rounding of the root.
+    // Computed for each pair again: keeping lengths would need memory for every row of the table.
     let length = |row: &[f32]| tile::dot(level, row, row).sqrt().max(LEAST_LENGTH);
     let cosine = |(out, (&a, &b)): (&mut f32, (&u32, &u32))| {
         let (a, b) = (row(a), row(b));

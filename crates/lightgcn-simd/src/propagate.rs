@@ -91,7 +91,8 @@ pub(crate) fn horner<O: CsrIndex, C: CsrIndex>(
     let [lower @ .., highest] = alphas else {
         return;
     };
-    // The buffers alternate; the first is chosen so that the last step writes `out`.
+    // The buffers alternate, since a product reads rows of `dense` all over while it writes its own; the first is chosen
+    // so that the last step writes `out`.
     let (mut to, mut from) = if lower.len() % 2 == 1 {
         (out, work)
     } else {

@@ -114,12 +114,16 @@ fn stable_order<I: CsrIndex>(indices: &[I], n_rows: usize) -> Vec<Contribution> 
         return from;
     }
     let mut to = vec![Contribution::default(); from.len()];
+    // Not all 32 bits: a table of a million rows needs two passes instead of three. `n_rows` is not 0 here, since a
+    // contribution to a table without rows would have panicked above.
     let significant_bits = usize::BITS - (n_rows - 1).leading_zeros();
     for shift in (0..significant_bits).step_by(DIGIT_BITS as usize) {
         let mut starts = [0_usize; 1 << DIGIT_BITS];
         for contribution in &from {
             starts[digit(contribution.row, shift)] += 1;
         }
+        // From counts to the position of each digit's first contribution. Going through `from` in order below keeps equal
+        // digits in order, on which the passes after this one rely.
         let mut next = 0;
         for start in &mut starts {
             next += std::mem::replace(start, next);

@@ -160,6 +160,7 @@ impl Plan {
     /// other, as merging expects.
     fn tasks(&self) -> Vec<(Range<usize>, Range<usize>)> {
         let cut = |part: usize| {
+            // Multiplied first, in 128 bits, so that the ranges differ by a panel at most.
             let whole = self.n_items as u128 * part as u128 / self.item_parts as u128;
             // On the border of a panel, so that only the last range has an incomplete one.
             if part == self.item_parts {

@@ -5,11 +5,9 @@ use crate::config::Config;
 use crate::output::Output;
 use crate::progress;
 use anyhow::Context;
-use lightgcn::data::synthetic::{generate_to_path, statistics};
+use lightgcn::data::synthetic::{file_statistics, generate_to_path};
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 #[derive(Serialize)]
@@ -67,7 +65,6 @@ pub(crate) fn run(args: &GenerateArgs, config: Config, output: &Output) -> anyho
 }
 
 fn show_statistics(log: &Path, output: &Output) -> anyhow::Result<()> {
-    let file = File::open(log).with_context(|| format!("opening {}", log.display()))?;
-    let found = statistics(BufReader::new(file))?;
+    let found = file_statistics(log)?;
     output.result(&found, &serde_json::to_string_pretty(&found)?)
 }

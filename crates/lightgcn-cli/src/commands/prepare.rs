@@ -7,6 +7,7 @@ use crate::output::Output;
 use crate::progress;
 use anyhow::{Context, bail, ensure};
 use lightgcn::core::{BehaviorWeightsConfig, Dataset, Interactions, StageReport};
+use lightgcn::data::inspect::dataset_warnings;
 use lightgcn::data::{
     DataError, Duplicates, KCoreConfig, PairTable, PrepareConfig, SplitConfig, TimeCut,
     add_knowledge, prepare_log, read_events_with_progress,
@@ -60,6 +61,9 @@ fn prepare(args: &PrepareArgs, config: Config, output: &Output) -> anyhow::Resul
             future_rows: options.config().future_rows,
         };
         let dataset = table.read(options.behaviors())?;
+        for warning in dataset_warnings(&dataset) {
+            tracing::warn!("{warning}");
+        }
         let dataset = add_knowledge(dataset, &options.config().knowledge, |_| false)?;
         let outcome = save(args, &dataset)?;
         return print(&outcome, output);
@@ -179,7 +183,7 @@ fn last_event(model: &Path) -> anyhow::Result<i64> {
 
 /// The number of events in the training part, which has none newer than the model's, that are not among the model's.
 fn n_late(dataset: &Dataset, model: &Path) -> anyhow::Result<u64> {
-    // Loaded again: kept, it would be in memory beside the events.
+    // Loaded a second time, since keeping it would need its memory in addition to the log's.
     let model = Artifact::load(model)?;
     let n_events = |pairs: &Interactions, pair| -> u64 {
         pairs.counts_of(pair).iter().copied().map(u64::from).sum()

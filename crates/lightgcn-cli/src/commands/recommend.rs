@@ -115,13 +115,15 @@ fn new_items(path: Option<&Path>) -> anyhow::Result<Vec<NewItem>> {
     };
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("reading the new items {}", path.display()))?;
+    // Some editors write a byte order mark.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     let lines = text
         .lines()
         .zip(1..)
         .filter(|(line, _)| !line.trim().is_empty());
     let item = |(line, number): (&str, usize)| {
         serde_json::from_str(line)
-            .with_context(|| format!("{} line {number}: not a new item as JSON", path.display()))
+            .with_context(|| format!("{}, line {number}: not a new item as JSON", path.display()))
     };
     lines.map(item).collect()
 }

@@ -5,7 +5,7 @@ use super::{Counted, Counts, DAY, Inspection, Side, Warning, date, share};
 use crate::error::shorten;
 use crate::log::odd_ids::odd_ids;
 use crate::{EventLog, time};
-use lightgcn_core::{Interactions, ItemId, NodeId, UserId, Vocabulary};
+use lightgcn_core::{Dataset, Interactions, ItemId, NodeId, UserId, Vocabulary};
 use std::collections::BTreeSet;
 
 /// A user or an item with this share of all events is suspicious if it also exceeds [`TIMES_MEAN`].
@@ -159,6 +159,21 @@ fn gap(days: impl Iterator<Item = i64>) -> Option<Warning> {
         before: date(before),
         days: (days - 1) as u64,
     })
+}
+
+/// What to check before using a dataset whose events were counted elsewhere, from [`Inspection::warnings`]: times that are
+/// too old, ids that stand for nobody, that have a large share of the events, or that may have been altered.
+/// O(pairs + ids).
+#[must_use]
+pub fn dataset_warnings(dataset: &Dataset) -> Vec<Warning> {
+    let pairs = dataset.split.train.interactions();
+    let counted = Counted::of(pairs);
+    let mut found = odd_ids(Side::User, &dataset.users);
+    found.extend(odd_ids(Side::Item, &dataset.items));
+    large(Side::User, &counted.users, &dataset.users, &mut found);
+    large(Side::Item, &counted.items, &dataset.items, &mut found);
+    found.extend(old(pairs.last_times().iter().copied()));
+    found
 }
 
 impl EventLog {

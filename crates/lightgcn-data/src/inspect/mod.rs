@@ -24,6 +24,7 @@ mod plots;
 mod warning;
 
 pub use by_time::{HeldOutPart, TimeSplit};
+pub use find::dataset_warnings;
 #[cfg(feature = "plots")]
 pub use plots::Plot;
 pub use warning::{Side, Warning};

@@ -4,7 +4,7 @@ use crate::error::shown_path;
 use crate::log::listing::Listed;
 use crate::log::messages;
 use crate::log::table::Table;
-use crate::{DataError, LogFormat, ReadConfig, RowIssue};
+use crate::{DataError, ReadConfig, RowIssue};
 use hashbrown::HashMap;
 use lightgcn_core::{Catalogue, ItemId, LabelColumn, StageReport, is_no_value};
 
@@ -271,6 +271,7 @@ pub(crate) struct DetailColumns {
     category_code: Option<usize>,
     brand: Option<usize>,
     price: Option<usize>,
+    skip_bad_rows: bool,
 }
 
 impl DetailColumns {
@@ -280,7 +281,8 @@ impl DetailColumns {
         columns.iter().all(Option::is_none)
     }
 
-    pub(crate) fn find(table: &Table, format: &LogFormat) -> Result<Self, DataError> {
+    pub(crate) fn find(table: &Table, config: &ReadConfig) -> Result<Self, DataError> {
+        let format = &config.format;
         let find = |name: &Option<String>| match name.as_deref() {
             Some(name) if !name.is_empty() => {
                 let column = table.optional(name)?;
@@ -297,6 +299,7 @@ impl DetailColumns {
             category_code: find(&format.category_code)?,
             brand: find(&format.brand)?,
             price: find(&format.price)?,
+            skip_bad_rows: config.skip_bad_rows,
         })
     }
 
@@ -309,15 +312,13 @@ impl DetailColumns {
     #[inline]
     pub(crate) fn read<'t>(&self, table: &'t Table) -> Result<Details<'t>, RowIssue> {
         let mut missing = Missing::default();
-        let mut text = |bit: u8, column: Option<usize>| {
-            let text = column.map_or(Ok(""), |n| table.text(n))?;
-            // Lines may end in \r\r\n.
-            let text = text.trim_end_matches('\r');
-            if is_no_value(text) {
+        let mut text = |bit: u8, column: Option<usize>| match self.label(table, column) {
+            Ok(Some(label)) => Ok(label),
+            Ok(None) => {
                 missing.0 |= 1 << bit;
-                return Ok("");
+                Ok("")
             }
-            Ok(text)
+            Err(issue) => Err(issue),
         };
         let category_id = text(0, self.category_id)?;
         let category_code = text(1, self.category_code)?;
@@ -336,6 +337,27 @@ impl DetailColumns {
             price,
             missing,
         })
+    }
+
+    /// The label in a column, empty without the column; `None` if it is not usable. One that is not UTF-8 is a bad row
+    /// or, if these are skipped, not usable: the event counts whatever the brand.
+    #[inline]
+    fn label<'t>(
+        &self,
+        table: &'t Table,
+        column: Option<usize>,
+    ) -> Result<Option<&'t str>, RowIssue> {
+        let Some(column) = column else {
+            return Ok(Some(""));
+        };
+        let label = match table.text(column) {
+            Ok(label) => label,
+            Err(_) if self.skip_bad_rows => return Ok(None),
+            Err(issue) => return Err(issue),
+        };
+        // Lines may end in \r\r\n.
+        let label = label.trim_end_matches('\r');
+        Ok((!is_no_value(label)).then_some(label))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Reads catalogue files about the items of a log.
 
+use crate::error::shown_path;
 use crate::log::catalogue::{
     DetailColumns, Missing, MissingCounts, Moment, Observations, skip_row,
 };
@@ -7,6 +8,7 @@ use crate::log::hint::similar;
 use crate::log::inputs::expand;
 use crate::log::listing::{BadListings, ListingColumns};
 use crate::log::messages;
+use crate::log::odd_ids::plain;
 use crate::log::table::Table;
 use crate::log::wanted::Wanted;
 use crate::{DataError, LogFormat, ReadConfig, RowIssue};
@@ -14,6 +16,9 @@ use lightgcn_core::{InputFile, ItemId, StageReport, Vocabulary};
 
 /// The options that name columns of details.
 const DETAILS: [&str; 4] = ["category_id", "category_code", "brand", "price"];
+
+/// Why a row is dropped whose item the log writes as `7` and the catalogue as `7.0` or `007`.
+const WRITTEN_DIFFERENTLY: &str = "id written differently in the log";
 
 /// The contents of catalogue files about the items of the log.
 pub(crate) struct CatalogueFiles {
@@ -50,8 +55,8 @@ pub(crate) fn read_catalogue_files(
         let mut table = Table::open(&file.path, &format, &Wanted::Named(&needed))?;
         let columns = ItemColumns {
             product_id: table.required(&config.format.product_id, "product_id")?,
-            details: DetailColumns::find(&table, &config.format)?,
-            listing: ListingColumns::find(&table, &config.format)?,
+            details: DetailColumns::find(&table, config)?,
+            listing: ListingColumns::find(&table, config)?,
         };
         if columns.details.is_empty() && columns.listing.is_empty() {
             return Err(no_details(&table, &config.format));
@@ -63,7 +68,7 @@ pub(crate) fn read_catalogue_files(
                     files.report.kept += 1;
                     missing.add(row, &table, &columns.details);
                 }
-                Ok(None) => files.report.drop("item not in the log", 1),
+                Ok(None) => files.unknown(&table, columns.product_id, items),
                 Err(issue) => skip_row(&table, issue, config, &mut files.report)?,
             }
         }
@@ -100,6 +105,25 @@ fn no_details(table: &Table, format: &LogFormat) -> DataError {
 }
 
 impl CatalogueFiles {
+    /// Counts a row whose item the log does not have, or writes in another way. The first of the latter is logged, since
+    /// an item that is out of stock would stay on offer.
+    fn unknown(&mut self, table: &Table, column: usize, items: &Vocabulary<ItemId>) {
+        let id = table.text(column).unwrap_or_default();
+        let plain = plain(id);
+        if *plain == *id || items.get(&plain).is_none() {
+            self.report.drop("item not in the log", 1);
+            return;
+        }
+        if !self.report.dropped.contains_key(WRITTEN_DIFFERENTLY) {
+            let (file, place) = (shown_path(table.path()), table.place());
+            let id = table.shown(column);
+            messages::warn(format_args!(
+                "{file}, {place}: item {id:?} is not in the log, but {plain:?} is; write ids as in the log"
+            ));
+        }
+        self.report.drop(WRITTEN_DIFFERENTLY, 1);
+    }
+
     /// Records a row and returns its missing fields; `None` if the item is not in the log.
     fn observe(
         &mut self,

@@ -5,7 +5,7 @@ use crate::log::field_time::read_time;
 use crate::log::messages;
 use crate::log::table::Table;
 use crate::time::{self, TimeUnit};
-use crate::{DataError, LogFormat, RowIssue};
+use crate::{DataError, ReadConfig, RowIssue};
 use lightgcn_core::{
     ItemDetails, ItemId, Listings, StageReport, check_title, check_url, is_no_value,
 };
@@ -82,11 +82,14 @@ pub(crate) struct ListingColumns {
     expires_at: Option<usize>,
     time_unit: TimeUnit,
     now: i64,
+    skip_bad_rows: bool,
 }
 
-/// The number of rows with invalid stock and times.
+/// The number of rows with invalid values that count as unknown.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct BadListings {
+    title: Bad,
+    address: Bad,
     stock: Bad,
     expires_at: Bad,
 }
@@ -131,7 +134,8 @@ impl ListingColumns {
         columns.into_iter().all(Option::is_none)
     }
 
-    pub(crate) fn find(table: &Table, format: &LogFormat) -> Result<Self, DataError> {
+    pub(crate) fn find(table: &Table, config: &ReadConfig) -> Result<Self, DataError> {
+        let format = &config.format;
         let find = |name: &Option<String>| match name.as_deref() {
             Some(name) if !name.is_empty() => table.optional(name),
             _ => Ok(None),
@@ -144,30 +148,39 @@ impl ListingColumns {
             expires_at: find(&format.expires_at)?,
             time_unit: format.time_unit,
             now: time::now(),
+            skip_bad_rows: config.skip_bad_rows,
         })
     }
 
-    /// The listing in the current row. Invalid stock and times are ignored and recorded in `bad`.
+    /// The listing in the current row. Invalid stock and times are ignored and recorded in `bad`; so are invalid titles
+    /// and addresses if bad rows are skipped, since the row may also say that the item is out of stock.
     pub(crate) fn read(
         &self,
         table: &Table,
         bad: &mut BadListings,
     ) -> Result<ItemDetails, RowIssue> {
         let mut details = ItemDetails {
-            title: self.title(table)?,
-            image_url: url(table, self.image_url)?,
-            page_url: url(table, self.page_url)?,
+            title: self.lenient(self.title(table), self.title, &mut bad.title)?,
             ..ItemDetails::default()
         };
+        for (column, address) in [
+            (self.image_url, &mut details.image_url),
+            (self.page_url, &mut details.page_url),
+        ] {
+            *address = self.lenient(url(table, column), column, &mut bad.address)?;
+        }
         for column in self.stock.into_iter().flatten().rev() {
-            match value(table, column)?.map(parse_stock) {
+            let stock = self.lenient(value(table, column), Some(column), &mut bad.stock)?;
+            match stock.map(parse_stock) {
                 Some(Some(in_stock)) => details.in_stock = Some(in_stock),
                 Some(None) => bad.stock.note(column),
                 None => {}
             }
         }
         if let Some(column) = self.expires_at
-            && value(table, column)?.is_some()
+            && self
+                .lenient(value(table, column), Some(column), &mut bad.expires_at)?
+                .is_some()
         {
             match read_time(table, column, self.time_unit, self.now, i64::MAX) {
                 Ok(time) => details.expires_at = Some(time),
@@ -175,6 +188,22 @@ impl ListingColumns {
             }
         }
         Ok(details)
+    }
+
+    /// What a field says. If bad rows are skipped, an invalid one counts as unknown.
+    fn lenient<T>(
+        &self,
+        said: Result<Option<T>, RowIssue>,
+        column: Option<usize>,
+        bad: &mut Bad,
+    ) -> Result<Option<T>, RowIssue> {
+        match (said, column) {
+            (Err(_), Some(column)) if self.skip_bad_rows => {
+                bad.note(column);
+                Ok(None)
+            }
+            (said, _) => said,
+        }
     }
 
     fn title(&self, table: &Table) -> Result<Option<String>, RowIssue> {
@@ -195,11 +224,15 @@ impl ListingColumns {
 impl BadListings {
     /// Adds what the current row has.
     pub(crate) fn add(&mut self, row: &Self, table: &Table) {
+        self.title.add(row.title, table);
+        self.address.add(row.address, table);
         self.stock.add(row.stock, table);
         self.expires_at.add(row.expires_at, table);
     }
 
     pub(crate) fn report(&self, report: &mut StageReport) {
+        report.miss("bad title", self.title.n);
+        report.miss("bad address", self.address.n);
         report.miss("bad stock", self.stock.n);
         report.miss("bad expires_at", self.expires_at.n);
     }

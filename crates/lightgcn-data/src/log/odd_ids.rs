@@ -86,7 +86,7 @@ fn is_wrapper(c: char) -> bool {
 
 /// An id without invisible characters, without spaces and quotes around it and, if it is a number, without leading zeros
 /// and the `.0` of a float.
-fn plain(id: &str) -> Cow<'_, str> {
+pub(crate) fn plain(id: &str) -> Cow<'_, str> {
     let visible: Cow<'_, str> = match id.contains(is_invisible) {
         true => id.chars().filter(|&c| !is_invisible(c)).collect(),
         false => id.into(),

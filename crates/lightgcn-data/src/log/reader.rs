@@ -13,7 +13,7 @@ use crate::log::messages;
 use crate::log::table::Table;
 use crate::log::tables::Tables;
 use crate::log::wanted::Wanted;
-use crate::{DataError, Duplicates, EventLog, FutureRows, LogFormat, ReadConfig, RowIssue, time};
+use crate::{DataError, Duplicates, EventLog, FutureRows, ReadConfig, RowIssue, time};
 use lightgcn_core::{BehaviorId, BehaviorWeights, StageReport, TimeSpan};
 use std::path::Path;
 
@@ -50,9 +50,10 @@ const ROWS_OF_ESTIMATE: u64 = 1 << 20;
 ///
 /// A Parquet row means the same as a CSV line with the same values; a null is an empty field. A row
 /// of a CSV file is a line: a quoted field that does not end on it is a bad row. An invalid price
-/// or label counts as unknown, and the row is kept. Rows whose time is more than a day from now are
-/// bad rows unless [`ReadConfig::future_rows`] says otherwise. The report has the first and the
-/// last time, and a warning is logged if the first is before 1995.
+/// or label counts as unknown, and the row is kept; a label that is not UTF-8 is a bad row unless these
+/// are skipped. Rows whose time is more than a day from now are bad rows unless
+/// [`ReadConfig::future_rows`] says otherwise. The report has the first and the last time, and a
+/// warning is logged if the first is before 1995.
 ///
 /// Empty files, with or without a header, are errors if named explicitly, and skipped with a
 /// warning if found in a folder or by a pattern.
@@ -163,13 +164,14 @@ struct Columns {
 }
 
 impl Columns {
-    fn find(table: &Table, format: &LogFormat) -> Result<Self, DataError> {
+    fn find(table: &Table, config: &ReadConfig) -> Result<Self, DataError> {
+        let format = &config.format;
         Ok(Self {
             time: table.required(&format.event_time, "event_time")?,
             behavior: table.required(&format.event_type, "event_type")?,
             item: table.required(&format.product_id, "product_id")?,
             user: table.required(&format.user_id, "user_id")?,
-            details: DetailColumns::find(table, format)?,
+            details: DetailColumns::find(table, config)?,
         })
     }
 }
@@ -221,7 +223,7 @@ impl<'a> Reading<'a> {
         table: &mut Table,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<(), DataError> {
-        let columns = Columns::find(table, &self.config.format)?;
+        let columns = Columns::find(table, self.config)?;
         let (mut kept, mut ignored, mut duplicates) = (0, 0, 0);
         while table.next_row()? {
             self.progress.rows += 1;

@@ -107,6 +107,13 @@ impl StoredFile {
         }
     }
 
+    /// Why reading stopped before the end, if it did.
+    #[cfg(feature = "synthetic")]
+    pub(crate) fn failed(&mut self) -> Option<DataError> {
+        let is_failed = self.failure.is_some();
+        is_failed.then(|| self.error(io::Error::other("the file could not be read")))
+    }
+
     /// The file's name, size and hash. Everything must have been read.
     pub(crate) fn finish(self) -> Result<InputFile, DataError> {
         let Self {

@@ -6,13 +6,13 @@ use super::foreign::{
     is_index_and_value, libsvm,
 };
 use crate::error::{quoted, shorten};
-use crate::time::{SHOPS_FROM, TimeUnit, parse_with};
+use crate::time::{SHOPS_FROM, TimeIssue, TimeUnit, parse_with};
 use std::collections::{BTreeMap, HashSet};
 
 /// Fewer lines are inconclusive.
 const MIN_LINES: u64 = 3;
 
-/// The largest rating.
+/// The largest rating; the smallest is as far below 0.
 const MAX_RATING: f64 = 10.0;
 
 /// Tables with more columns than this have a name or a date that gives them away.
@@ -22,7 +22,7 @@ const MAX_FIELDS: usize = 16;
 const ENOUGH_LINES: u64 = 10_000;
 
 /// Names of a column of users, in lower case and without punctuation.
-const USERS: [&str; 7] = [
+const USERS: [&str; 13] = [
     "user",
     "users",
     "userid",
@@ -30,10 +30,16 @@ const USERS: [&str; 7] = [
     "uid",
     "customer",
     "customerid",
+    "visitor",
+    "visitorid",
+    "member",
+    "memberid",
+    "session",
+    "sessionid",
 ];
 
 /// Names of a column of items, likewise and without numbers.
-const ITEMS: [&str; 9] = [
+const ITEMS: [&str; 23] = [
     "item",
     "items",
     "itemid",
@@ -43,14 +49,28 @@ const ITEMS: [&str; 9] = [
     "product",
     "products",
     "productid",
+    "movie",
+    "movieid",
+    "article",
+    "articleid",
+    "artist",
+    "artistid",
+    "track",
+    "trackid",
+    "book",
+    "bookid",
+    "business",
+    "businessid",
+    "sku",
+    "skuid",
 ];
 
-/// Whether `n` of `all` are as good as all: 95 in 100.
+/// Whether `n` is at least 95 % of `all`.
 fn is_most(n: u64, all: u64) -> bool {
     all > 0 && n * 100 >= all * 95
 }
 
-/// As [`is_most`], but for one of at least four too.
+/// Like [`is_most`], but also if all except one are, of at least four.
 fn is_most_but_one(n: u64, all: u64) -> bool {
     is_most(n, all) || (all >= 4 && n + 1 >= all)
 }
@@ -138,7 +158,7 @@ impl Column {
         note(&mut self.dates, is_time && kind != NUMBER);
         note(
             &mut self.ratings,
-            number.is_some_and(|r| (0.0..=MAX_RATING).contains(&r)),
+            number.is_some_and(|r| (-MAX_RATING..=MAX_RATING).contains(&r)),
         );
         note(&mut self.fractions, number.is_some() && field.contains('.'));
         note(&mut self.kinds[kind], true);
@@ -278,9 +298,9 @@ impl Shape {
             .or_else(|| self.by_kinds(n_fields, group))
     }
 
-    /// A table of users, items and ratings.
+    /// A table of users, items, ratings and perhaps more.
     fn by_rating(&self, group: &Group) -> Option<Evidence> {
-        let [items, Column { ratings, .. }] = &group.columns[..] else {
+        let [items, Column { ratings, .. }, ..] = &group.columns[..] else {
             return None;
         };
         let is_rated = self.repeats
@@ -291,7 +311,8 @@ impl Shape {
             ", users have several lines, and field 3 is a rating, such as {:?}",
             ratings.example()
         );
-        is_rated.then(|| of_table(3, ratings, &looks, READ_RATINGS))
+        let n_fields = 1 + group.columns.len();
+        is_rated.then(|| of_table(n_fields, ratings, &looks, READ_RATINGS))
     }
 
     /// A table of numbers whose first line names its columns.
@@ -413,10 +434,20 @@ fn kind(field: &str) -> usize {
     }
 }
 
-/// Whether a field is a time from 1995 until now: a date, or a number in some unit.
+/// Whether a field is a time from 1995 until now: a date, a number in some unit, or a number such as `20191001`.
 fn is_time(field: &str, now: i64) -> bool {
-    let parsed = parse_with(field.as_bytes(), TimeUnit::Auto, now);
-    parsed.is_ok_and(|time| (SHOPS_FROM..=now).contains(&time))
+    let time = match parse_with(field.as_bytes(), TimeUnit::Auto, now) {
+        Err(TimeIssue::Calendar) => calendar_day(field, now),
+        parsed => parsed.ok(),
+    };
+    time.is_some_and(|time| (SHOPS_FROM..=now).contains(&time))
+}
+
+/// The day of a number such as `20191001` or `20191001003059`.
+fn calendar_day(field: &str, now: i64) -> Option<i64> {
+    let (year, month, day) = (field.get(..4)?, field.get(4..6)?, field.get(6..8)?);
+    let date = format!("{year}-{month}-{day}");
+    parse_with(date.as_bytes(), TimeUnit::Auto, now).ok()
 }
 
 #[cfg(test)]

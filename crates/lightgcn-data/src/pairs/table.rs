@@ -66,7 +66,8 @@ impl PairTable {
     ///
     /// # Errors
     /// Those of [`expand_paths`](crate::expand_paths) and of opening a file;
-    /// [`DataError::PairColumn`] if there is no column of users or items;
+    /// [`DataError::PairColumn`] if there is no column of users or items, or a name such as `purchase` for
+    /// `n_purchase`;
     /// [`DataError::CountColumn`] for a count column of any other behavior; [`DataError::Row`] for
     /// an invalid row; [`DataError::NothingToTrain`] without training pairs;
     /// [`CoreError::PairWeight`] if a weight that follows from counts is not positive and finite;
@@ -205,6 +206,7 @@ impl Columns {
                 known: names,
             });
         }
+        check_names(table, &names)?;
         let counts = names
             .iter()
             .map(|name| table.optional(&format!("{COUNT}{name}")));
@@ -217,6 +219,30 @@ impl Columns {
             counts: counts.collect::<Result<_, _>>()?,
         })
     }
+}
+
+/// Checks that no optional column is left out because of its name: `Part` for `part`, or `purchase` for `n_purchase`.
+fn check_names(table: &Table, behaviors: &[String]) -> Result<(), DataError> {
+    let present = table.columns();
+    let counts = behaviors
+        .iter()
+        .map(|name| (format!("{COUNT}{name}"), name.as_str()));
+    let others = ["part", "weight", LAST_TIME].map(|name| (name.to_owned(), name));
+    for (column, short) in others.into_iter().chain(counts) {
+        if table.optional(&column)?.is_some() {
+            continue;
+        }
+        let meant = hint::similar(&present, &column).or_else(|| hint::similar(&present, short));
+        if let Some(name) = meant {
+            return Err(DataError::PairColumn {
+                path: table.path().to_owned(),
+                advice: format!("rename the column {name:?}"),
+                column,
+                present,
+            });
+        }
+    }
+    Ok(())
 }
 
 /// What to do about a table that lacks a column.

@@ -43,11 +43,12 @@ mod user;
 pub use crate::Quantiles;
 pub use config::{FunnelConfig, ShopConfig, TasteConfig, ValidShopConfig};
 pub use generate::{ShopSummary, generate, generate_to_path};
-pub use statistics::{LogStatistics, statistics};
+pub use statistics::{LogStatistics, file_statistics, statistics};
 pub use structure::Structure;
 pub use table::{markdown_table, month_openings};
 
 use crate::DataError;
+use memchr::memchr;
 
 /// The labels of the four behaviors in the order of their numbers.
 pub(crate) const BEHAVIORS: [&str; 4] = ["view", "cart", "remove_from_cart", "purchase"];
@@ -76,4 +77,20 @@ fn log_error(reason: String) -> DataError {
 
 fn row_error(error: csv::Error) -> DataError {
     log_error(format!("{error}; fix or remove that row"))
+}
+
+/// Reads the next row; false at the end. A row that does not end on its line has an unclosed quote, which would swallow
+/// the rows after it.
+fn next_row(
+    reader: &mut csv::Reader<impl std::io::Read>,
+    row: &mut csv::ByteRecord,
+) -> Result<bool, DataError> {
+    let more = reader.read_byte_record(row).map_err(row_error)?;
+    if more && memchr(b'\n', row.as_slice()).is_some() {
+        let line = row.position().map_or(0, csv::Position::line);
+        return Err(log_error(format!(
+            "line {line} has an unclosed quote; close it on its line"
+        )));
+    }
+    Ok(more)
 }

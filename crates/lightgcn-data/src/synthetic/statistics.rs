@@ -1,11 +1,13 @@
 //! Statistics of an event log, real or synthetic; the generator is calibrated against them.
 
 use super::structure::{self, Pair, Structure};
-use super::{log_error, row_error};
+use super::{log_error, next_row, row_error};
+use crate::log::stream::StoredFile;
 use crate::log::{SeenRows, row_digest};
 use crate::{DataError, Quantiles};
 use hashbrown::HashMap;
 use std::io::Read;
+use std::path::Path;
 
 /// What [`statistics`] measures. Shares are between 0 and 1; a figure the log cannot give (no session
 /// column, no purchases, too few users) is `None`.
@@ -441,16 +443,28 @@ impl Columns {
 /// ```
 ///
 /// # Errors
-/// A required column is missing, a row's number of fields differs from the header's, or reading
-/// fails.
+/// A required column is missing, a row's number of fields differs from the header's or a quote is not
+/// closed on its line, or reading fails.
 pub fn statistics(reader: impl Read) -> Result<LogStatistics, DataError> {
     let mut reader = csv::ReaderBuilder::new().from_reader(reader);
     let header = reader.byte_headers().map_err(row_error)?.clone();
     let columns = Columns::find(&header)?;
     let mut collector = Collector::default();
     let mut record = csv::ByteRecord::new();
-    while reader.read_byte_record(&mut record).map_err(row_error)? {
+    while next_row(&mut reader, &mut record)? {
         collector.push(&record, &columns);
     }
     Ok(collector.finish())
+}
+
+/// As [`statistics`], for a file, plain, gzip or zstd; `-` is standard input.
+///
+/// # Errors
+/// Those of [`statistics`] and of opening and decompressing a file.
+pub fn file_statistics(path: impl AsRef<Path>) -> Result<LogStatistics, DataError> {
+    let mut file = StoredFile::open(path.as_ref())?;
+    match statistics(&mut file) {
+        Ok(found) => file.finish().map(|_| found),
+        Err(error) => Err(file.failed().unwrap_or(error)),
+    }
 }

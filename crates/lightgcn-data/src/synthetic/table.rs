@@ -1,7 +1,7 @@
 //! Statistics of several logs side by side, as Markdown.
 
 use super::statistics::LogStatistics;
-use super::{BEHAVIORS, row_error};
+use super::{BEHAVIORS, next_row, row_error};
 use crate::DataError;
 use crate::Quantiles;
 use std::io::{Read, Write};
@@ -173,7 +173,7 @@ pub fn month_openings(log: impl Read, rows: u64, out: impl Write) -> Result<(), 
     writer.write_byte_record(&header).map_err(row_error)?;
     let mut record = csv::ByteRecord::new();
     let (mut month, mut taken) = (Vec::new(), 0);
-    while reader.read_byte_record(&mut record).map_err(row_error)? {
+    while next_row(&mut reader, &mut record)? {
         let field = record.get(time).unwrap_or(b"");
         let of_row = &field[..field.len().min(7)];
         if of_row != month.as_slice() {

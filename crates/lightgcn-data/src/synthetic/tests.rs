@@ -372,10 +372,27 @@ fn the_zipf_exponent_of_a_planted_law_is_found() {
 #[test]
 fn logs_that_cannot_be_measured_say_why() {
     let error = statistics("event_time,event_type,user_id\n".as_bytes()).unwrap_err();
-    assert!(error.to_string().contains("product_id"), "{error}");
+    assert!(
+        matches!(&error, DataError::Statistics { reason } if reason.contains("product_id")),
+        "{error}"
+    );
     let short = "event_time,event_type,product_id,user_id\n2019-10-01,view\n";
     let error = statistics(short.as_bytes()).unwrap_err();
-    assert!(error.to_string().contains("line: 2"), "{error}");
+    assert!(
+        matches!(&error, DataError::Statistics { reason } if reason.contains("line: 2")),
+        "{error}"
+    );
+    for rows in [
+        "1,view,\"7,a\n1,view,\"8,b\n1,view,9,a\n",
+        "1,view,7,\"a\n1,view,8,b\n",
+    ] {
+        let unclosed = format!("event_time,event_type,product_id,user_id\n1,view,7,a\n{rows}");
+        let error = statistics(unclosed.as_bytes()).unwrap_err();
+        assert!(
+            matches!(&error, DataError::Statistics { reason } if reason.starts_with("line 3 ")),
+            "{error}"
+        );
+    }
     let empty = statistics("event_time,event_type,product_id,user_id\n".as_bytes()).unwrap();
     assert_eq!((empty.rows, empty.duplicates), (0, 0.0));
     assert_eq!(empty.purchases_after_cart, None);
@@ -401,4 +418,27 @@ fn the_table_has_a_column_for_each_log() {
     assert!(table.contains("| `view` rows | 50.00 % | 50.00 % |\n"));
     assert!(table.contains("| rows per user | 4.00: 3 / 3 / 5 / 5 / 5 / 5 | 4.00: "));
     assert!(table.lines().all(|line| line.matches('|').count() == 4));
+}
+
+#[test]
+fn compressed_logs_are_measured() {
+    use std::io::Write;
+
+    let text = "event_time,event_type,product_id,user_id\n1,view,7,a\n";
+    let plain = statistics(text.as_bytes()).unwrap();
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(text.as_bytes()).unwrap();
+    let gzip = gzip.finish().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log.csv.gz");
+    std::fs::write(&path, &gzip).unwrap();
+    assert_eq!(file_statistics(&path).unwrap(), plain);
+    std::fs::write(&path, &gzip[..gzip.len() - 4]).unwrap();
+    let error = file_statistics(&path).unwrap_err();
+    assert!(
+        matches!(error, DataError::Compressed { format: "gzip", .. }),
+        "{error}"
+    );
+    let error = file_statistics(folder.path().join("gone.csv")).unwrap_err();
+    assert!(matches!(error, DataError::Open { .. }), "{error}");
 }

@@ -24,8 +24,11 @@ fn pairs_kernel(
     divisor: f32,
 ) {
     let slot = ABSOLUTE_POS as u32;
+    // Launches are rounded up to whole cubes, so the last one has units without a pair.
     if slot < n_pairs {
         let pair = u32::cast_from(order[(first_pair + slot) as usize]) as usize;
+        // All users, then all items, as the losses read them: neighboring units write neighboring slots. In the graph,
+        // items follow the users.
         nodes[slot as usize] = users[pair];
         nodes[(n_pairs + slot) as usize] = items[pair] + i32::cast_from(n_users);
         batch_weights[slot as usize] = weights[pair] / divisor;

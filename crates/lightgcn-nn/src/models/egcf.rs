@@ -40,8 +40,8 @@ pub struct EgcfConfig {
     pub iteration: Iteration,
     /// Temperature τ of the contrastive losses, 0.01 to 100. Default: 0.1.
     pub temperature: f64,
-    /// What the contrastive losses count beside the ranking loss, λ in the paper, not negative; with
-    /// 0 there are none. Default: 0.1.
+    /// Weight of the contrastive losses (λ in the paper), relative to the ranking loss; not negative. 0
+    /// turns them off. Default: 0.1.
     pub contrast_weight: f64,
     /// Whether edges carry their pairs' weights; otherwise every edge weighs 1. Default: true.
     pub edge_weights: bool,

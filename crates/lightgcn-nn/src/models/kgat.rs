@@ -48,7 +48,7 @@ pub struct KgatConfig {
     /// How many facts a training step draws for the loss of translations; with 0 there is no such loss.
     /// Default: 1024.
     pub facts_per_step: usize,
-    /// What the loss of translations counts beside the ranking loss, not negative. Default: 1, as in the
+    /// Weight of the translation loss, relative to the ranking loss; not negative. Default: 1, as in the
     /// paper's equation 13.
     pub translation_weight: f64,
     /// Where the initial embeddings come from; `init_std` in files. Default: Xavier.

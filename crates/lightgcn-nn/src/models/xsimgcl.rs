@@ -33,8 +33,8 @@ pub struct XSimGclConfig {
     pub noise: f64,
     /// Temperature τ of the contrastive loss, 0.01 to 100. Default: 0.15.
     pub temperature: f64,
-    /// What the contrastive loss counts beside the ranking loss, λ in the paper, not negative; with
-    /// 0 there is no such loss. Default: 0.2.
+    /// Weight of the contrastive loss (λ in the paper), relative to the ranking loss; not negative. 0
+    /// turns it off. Default: 0.2.
     pub contrast_weight: f64,
     /// Whether edges carry their pairs' weights; otherwise every edge weighs 1. Default: true.
     pub edge_weights: bool,

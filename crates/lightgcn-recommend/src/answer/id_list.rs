@@ -1,6 +1,6 @@
 //! Reads lists of items from files.
 
-use super::spelling::known_spelling;
+use super::spelling::{known_spelling, without_groups};
 use crate::{RecommendError, Recommender};
 use lightgcn_core::shorten;
 use std::path::{Path, PathBuf};
@@ -140,7 +140,9 @@ impl IdList {
                         .to_owned(),
             });
         }
-        let id = |row: &Row| match is_known(&row.text) {
+        // Such as 5,800,043 for 5800043: not three fields, and an error below.
+        let is_grouped = |text: &str| without_groups(text).is_some_and(|id| is_known(&id));
+        let id = |row: &Row| match is_known(&row.text) || is_grouped(&row.text) {
             true => Some(row.text.clone()),
             false => row.fields.get(column).filter(|id| !id.is_empty()).cloned(),
         };
@@ -148,7 +150,8 @@ impl IdList {
         let mut ids: Vec<(u64, String)> = rest.iter().filter_map(numbered).collect();
         let has_known = ids.iter().any(|(_, id)| is_known(id));
         if let Some(id) = numbered(first).filter(|_| named.is_none()) {
-            let is_header = !is_known(&id.1) && has_known && first.fields.len() > 1;
+            let is_id = is_known(&id.1) || known_spelling(&id.1, &is_known).is_some();
+            let is_header = !is_id && has_known && first.fields.len() > 1;
             if !is_header {
                 ids.insert(0, id);
             }
@@ -355,6 +358,8 @@ mod tests {
             "id\n5.800004E+06",
             "7\n05800004",
             "7\n\n5800004.0\u{200b}\n",
+            "5800001\n5,800,004\n",
+            "5800001\n+5800004\n",
         ] {
             let list = IdList::parse("list.txt", text.as_bytes()).unwrap();
             let error = list.ids(|id| KNOWN.contains(&id)).unwrap_err();
@@ -364,6 +369,15 @@ mod tests {
             };
             assert_eq!(*line, Some(at), "{text:?}");
             assert!(detail.contains("\"5800004\""), "{detail}");
+        }
+        // A first line that is no header.
+        for text in ["05800004,old\n5800001,old\n", "5,800,004\n5800001\n"] {
+            let list = IdList::parse("list.txt", text.as_bytes()).unwrap();
+            let error = list.ids(|id| KNOWN.contains(&id)).unwrap_err();
+            assert!(
+                matches!(error, RecommendError::IdList { line: Some(1), .. }),
+                "{text:?}"
+            );
         }
         let long = format!("5800001\n0{}\n", "9".repeat(5_000_000));
         let list = IdList::parse("list.txt", long.as_bytes()).unwrap();

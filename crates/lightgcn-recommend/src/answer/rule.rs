@@ -1,5 +1,6 @@
 //! The rules that decide which items an answer may have, and the names in them.
 
+use lightgcn_core::shorten;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -133,7 +134,10 @@ impl fmt::Display for UnknownNames {
             n_names,
             nearest,
         } = self;
-        let listed: Vec<String> = names.iter().map(|name| format!("{name:?}")).collect();
+        let listed: Vec<String> = names
+            .iter()
+            .map(|name| format!("{:?}", shorten(name)))
+            .collect();
         let kind = rule.named(*n_unknown);
         write!(f, "{rule}: unknown {kind} {}", listed.join(", "))?;
         if *n_unknown > names.len() {
@@ -185,6 +189,17 @@ mod tests {
             long.ends_with(r#""x9", ... (12 of 15); did you mean "x"?"#),
             "{long}"
         );
+    }
+
+    #[test]
+    fn long_names_are_cut_in_text() {
+        let name = "x".repeat(100_000);
+        let unknown = UnknownNames::of(Rule::DenyBrands, 1, [name].iter(), |_| None);
+        let cut = format!(
+            "deny_brands: unknown brand \"{}…\" (1 of 1)",
+            "x".repeat(80)
+        );
+        assert_eq!(unknown.unwrap().to_string(), cut);
     }
 
     #[test]

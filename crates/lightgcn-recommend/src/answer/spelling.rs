@@ -12,7 +12,7 @@ const MIN_PART: usize = 3;
 pub(crate) fn known_spelling(id: &str, is_known: impl Fn(&str) -> bool) -> Option<String> {
     let visible = id.chars().filter(|&c| !(is_invisible(c) || c.is_control()));
     let visible: String = visible.map(ascii_digit).collect();
-    let is_mark = |c: char| c.is_whitespace() || "'\"`´‘’“”[](){}<>,;:|/\\=&?#*•".contains(c);
+    let is_mark = |c: char| c.is_whitespace() || "'\"`´‘’“”[](){}<>,;:|/\\=&?#*•+№".contains(c);
     let around = |c: char| is_mark(c) || c == '.' || c == '-';
     let trimmed = visible.trim_matches(around);
     let grouped = without_groups(trimmed);
@@ -44,7 +44,7 @@ fn ascii_digit(c: char) -> char {
 }
 
 /// A number with separators of thousands, such as `5,800,043`, without them.
-fn without_groups(text: &str) -> Option<String> {
+pub(super) fn without_groups(text: &str) -> Option<String> {
     let separator = text.chars().find(|c| !c.is_ascii_digit())?;
     let mut groups = text.split(separator);
     let first = groups.next()?;

@@ -1,7 +1,7 @@
 //! Answers requests, one by one or many at once.
 
 use crate::api_error::{ApiError, ErrorBody};
-use crate::checks::{check_filter, check_text, now};
+use crate::checks::{check_ages, check_filter, check_text, now};
 use crate::config::ServeConfig;
 use crate::events::{Impression, ShownRecord};
 use crate::models::Chosen;
@@ -66,6 +66,7 @@ impl Asked<'_> {
         let (shared, model) = (self.shared, &self.chosen.model);
         let checked = requests.iter_mut().map(|request| {
             check(&shared.config, request)?;
+            check_ages(&model.recommender, &request.events)?;
             shared.add_recent(model, &request.user, &mut request.events);
             Ok(())
         });
@@ -89,6 +90,7 @@ impl Asked<'_> {
     /// Answers one checked request.
     pub(super) fn answer(&self, mut request: RecommendRequest) -> Result<Answer, ApiError> {
         let model = &self.chosen.model;
+        check_ages(&model.recommender, &request.events)?;
         self.shared
             .add_recent(model, &request.user, &mut request.events);
         let answer = model.recommender.answer(&request)?;

@@ -2,7 +2,7 @@
 
 use crate::answer::{Versioned, answer};
 use crate::api_error::{ApiError, ErrorBody};
-use crate::checks::{check_count, check_id, now};
+use crate::checks::{check_age, check_count, check_id, now};
 use crate::config::{Limits, UnknownBehaviors};
 use crate::events::{EventError, Outcome, ShownRecord, StoredEvent};
 use crate::extract::{IDEMPOTENCY_KEY, Json};
@@ -234,6 +234,7 @@ impl Checks<'_> {
         check_count(count)?;
         let time = event.time.unwrap_or(self.now);
         self.limits.check_time(time)?;
+        check_age(self.recommender, time)?;
         // A sender's id cannot contain a line end.
         let of_post = || self.key.map(|key| format!("{key}\n{number}"));
         Ok(StoredEvent {

@@ -2,7 +2,7 @@
 
 use crate::answer::Versioned;
 use crate::api_error::{ApiError, ErrorBody};
-use crate::checks::check_text;
+use crate::checks::{check_ages, check_text};
 use crate::config::Limits;
 use crate::extract::{Json, Path, Query};
 use crate::service::Service;
@@ -85,6 +85,7 @@ async fn explain(service: &Service, request: ExplainRequest) -> Result<Response,
             Cost::of_explanation,
             |shared, chosen, mut request| {
                 let model = &chosen.model;
+                check_ages(&model.recommender, &request.events)?;
                 shared.add_recent(model, &request.user, &mut request.events);
                 let mut explanation = model.recommender.explain_request(&request)?;
                 explanation.limit_contributions(request.options.limit);

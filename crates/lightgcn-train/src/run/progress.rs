@@ -133,6 +133,25 @@ fn gib(bytes: u64) -> f64 {
     bytes as f64 / f64::from(1 << 30)
 }
 
+fn memory_line(needed: u64, limit: Option<u64>) -> String {
+    let limit = limit.map(|limit| format!("; the limit is {:.2} GiB", gib(limit)));
+    format!(
+        "training needs about {:.2} GiB of memory{}",
+        gib(needed),
+        limit.unwrap_or_default()
+    )
+}
+
+fn ending_line(reason: EndReason, best_epoch: u32) -> String {
+    let why = match reason {
+        EndReason::Finished => "all epochs trained",
+        EndReason::EarlyStopping => "validation stopped improving",
+        EndReason::Interrupted => "interrupted; its state is in the checkpoint",
+        EndReason::OutOfTime => "time is up; its state is in the checkpoint",
+    };
+    format!("training ended: {why}; best epoch {best_epoch}")
+}
+
 fn epoch_line(record: &EpochRecord, epochs: u32, time_left: Duration) -> String {
     let rate = record.pairs as f64 / record.seconds.max(1e-9);
     let mut line = format!(
@@ -161,17 +180,11 @@ impl Observer for ConsoleProgress {
                 "training needs about {:.2} GiB of device memory; the device has {device}",
                 gib(needed)
             )),
-            TrainEvent::HostMemory { needed, limit } => {
-                // Small runs fit anywhere.
-                if limit.is_some() || gib(needed) >= 1.0 {
-                    let limit = limit.map(|limit| format!("; the limit is {:.2} GiB", gib(limit)));
-                    self.bar.say(&format!(
-                        "training needs about {:.2} GiB of memory{}",
-                        gib(needed),
-                        limit.unwrap_or_default()
-                    ));
-                }
+            // Small runs fit anywhere.
+            TrainEvent::HostMemory { needed, limit } if limit.is_some() || gib(needed) >= 1.0 => {
+                self.bar.say(&memory_line(needed, limit));
             }
+            TrainEvent::HostMemory { .. } => {}
             TrainEvent::Started {
                 model,
                 device,
@@ -214,14 +227,7 @@ impl Observer for ConsoleProgress {
             }
             TrainEvent::Ended { reason, best_epoch } => {
                 self.bar.clear();
-                let why = match reason {
-                    EndReason::Finished => "all epochs trained",
-                    EndReason::EarlyStopping => "validation stopped improving",
-                    EndReason::Interrupted => "interrupted; its state is in the checkpoint",
-                    EndReason::OutOfTime => "time is up; its state is in the checkpoint",
-                };
-                self.bar
-                    .say(&format!("training ended: {why}; best epoch {best_epoch}"));
+                self.bar.say(&ending_line(reason, best_epoch));
             }
         }
     }

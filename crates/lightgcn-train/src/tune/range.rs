@@ -242,26 +242,7 @@ fn parse_numbers(
     let (low, high) = (number("low", true), number("high", true));
     let step = number("step", false);
     let (low, high) = (low?, high?);
-    if low >= high {
-        issues.push(format!(
-            "the range is empty: low {low} must be below high {high}"
-        ));
-    }
-    if let Some(step) = step {
-        if step <= 0.0 {
-            issues.push(format!("step must be positive, not {step}"));
-        } else if step > high - low {
-            issues.push(format!(
-                "step {step} is wider than the range, which leaves a single value"
-            ));
-        }
-        if log {
-            issues.push("log and step cannot be combined; remove one of them".to_owned());
-        }
-    }
-    if log && low <= 0.0 {
-        issues.push(format!("log needs a low above 0, not {low}"));
-    }
+    check_numbers((low, high), step, log, issues);
     let whole = |name: &str| declared.get(name).is_none_or(Value::is_i64);
     let all_whole = ["low", "high", "step"].into_iter().all(whole);
     let steps_are_whole = step.is_some() && all_whole;
@@ -283,6 +264,30 @@ fn parse_numbers(
         step: integer("step").unwrap_or(1),
         log,
     })
+}
+
+/// Checks the numbers of a range against one another.
+fn check_numbers((low, high): (f64, f64), step: Option<f64>, log: bool, issues: &mut Vec<String>) {
+    if low >= high {
+        issues.push(format!(
+            "the range is empty: low {low} must be below high {high}"
+        ));
+    }
+    if let Some(step) = step {
+        if step <= 0.0 {
+            issues.push(format!("step must be positive, not {step}"));
+        } else if step > high - low {
+            issues.push(format!(
+                "step {step} is wider than the range, which leaves a single value"
+            ));
+        }
+        if log {
+            issues.push("log and step cannot be combined; remove one of them".to_owned());
+        }
+    }
+    if log && low <= 0.0 {
+        issues.push(format!("log needs a low above 0, not {low}"));
+    }
 }
 
 #[cfg(test)]

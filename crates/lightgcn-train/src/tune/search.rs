@@ -260,17 +260,10 @@ impl Search<'_> {
         };
         match trained {
             Ok((reason, best_epoch, figure)) => {
-                record.reason = match (reason, watch.stopped_by) {
-                    (EndReason::Finished, _) => TrialEnd::Finished,
-                    (EndReason::EarlyStopping, _) => TrialEnd::EarlyStopping,
-                    (EndReason::Interrupted | EndReason::OutOfTime, Some(StoppedBy::Strategy)) => {
-                        TrialEnd::Halted
-                    }
-                    (EndReason::Interrupted | EndReason::OutOfTime, Some(StoppedBy::Time)) => {
-                        TrialEnd::Cut
-                    }
-                    (EndReason::Interrupted | EndReason::OutOfTime, _) => return Ok(None),
+                let Some(end) = trial_end(reason, watch.stopped_by) else {
+                    return Ok(None);
                 };
+                record.reason = end;
                 record.figure = figure;
                 record.best_epoch = figure.map_or(0, |_| best_epoch);
             }
@@ -303,6 +296,21 @@ impl Search<'_> {
             best,
             end,
         })
+    }
+}
+
+/// How a trial ended; `None` if the whole search was stopped.
+fn trial_end(reason: EndReason, stopped_by: Option<StoppedBy>) -> Option<TrialEnd> {
+    match (reason, stopped_by) {
+        (EndReason::Finished, _) => Some(TrialEnd::Finished),
+        (EndReason::EarlyStopping, _) => Some(TrialEnd::EarlyStopping),
+        (EndReason::Interrupted | EndReason::OutOfTime, Some(StoppedBy::Strategy)) => {
+            Some(TrialEnd::Halted)
+        }
+        (EndReason::Interrupted | EndReason::OutOfTime, Some(StoppedBy::Time)) => {
+            Some(TrialEnd::Cut)
+        }
+        (EndReason::Interrupted | EndReason::OutOfTime, _) => None,
     }
 }
 

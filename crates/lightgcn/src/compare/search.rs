@@ -26,6 +26,19 @@ pub(super) struct Search<'a> {
 }
 
 impl Search<'_> {
+    /// The model with the settings that its search starts from.
+    fn own(&self, model: &AnyModelConfig) -> Candidate {
+        let mut own = Candidate {
+            model: model.clone(),
+            train: self.config.train.clone(),
+        };
+        if self.config.minutes.is_some() {
+            // A trial cut short by the time limit counts with its validations so far.
+            own.train.validate_every.get_or_insert(1);
+        }
+        own
+    }
+
     /// Finds a model's best settings on the validation part within the budget.
     pub(super) fn settings(
         &self,
@@ -38,14 +51,7 @@ impl Search<'_> {
             device,
             stop,
         } = self;
-        let mut own = Candidate {
-            model: model.clone(),
-            train: config.train.clone(),
-        };
-        if config.minutes.is_some() {
-            // A trial cut short by the time limit counts with its validations so far.
-            own.train.validate_every.get_or_insert(1);
-        }
+        let own = self.own(model);
         if config.trials == 1 {
             return Ok(Found {
                 candidate: own,

@@ -7,9 +7,9 @@ fn bad_values_are_shown() {
     let path = folder.path().join("items.csv");
     let price = "9".repeat(90) + ",5";
     std::fs::write(&path, format!("brand,price\nNULL,\"{price}\"\n")).unwrap();
-    let format = LogFormat::default();
-    let mut table = Table::open(&path, &format, &Wanted::All).unwrap();
-    let columns = DetailColumns::find(&table, &format).unwrap();
+    let config = ReadConfig::default();
+    let mut table = Table::open(&path, &config.format, &Wanted::All).unwrap();
+    let columns = DetailColumns::find(&table, &config).unwrap();
     assert!(table.next_row().unwrap());
     let missing = columns.read(&table).unwrap().missing;
     assert_eq!(missing, Missing(1 << 2 | Missing::BAD_PRICE.0));

@@ -71,6 +71,20 @@ fn tables_of_events_give_themselves_away() {
             "user=5 item=60 rating=4",
             "user=6 item=59 rating=5",
         ],
+        &["1 10 20191001", "1 11 20191002", "2 10 20191003"],
+        &[
+            "1 10 20191001003059",
+            "2 11 20191002003059",
+            "3 10 20191003003059",
+        ],
+        // A rating and a count of days, likes and dislikes.
+        &[
+            "1 10 5 18170",
+            "1 11 4 18171",
+            "2 10 3 18172",
+            "3 12 1 18173",
+        ],
+        &["1 700 -1", "1 800 1", "2 700 -1", "2 900 1"],
     ] {
         assert!(evidence(lines).is_some(), "{lines:?}");
     }
@@ -88,6 +102,12 @@ fn pairs_do_not() {
             "1 1300000001 1300000002",
             "2 1300000003 1300000004",
             "3 1300000005 1300000006",
+        ],
+        // Ids of eight digits that are no dates.
+        &[
+            "1 30000001 20191301",
+            "1 30000002 20191302",
+            "2 30000003 20191303",
         ],
         &["1 700 4", "2 800 3", "3 900 5", "4 700 1"],
         &["ann a b", "bob b c", "eve c d", "zoe a d"],
@@ -114,6 +134,9 @@ fn a_header_is_no_user() {
         "user item1 item2 ...",
         "user_id:token item_id:token",
         "uid iid iid iid",
+        "userId\tmovieId",
+        "customer_id article_id",
+        "visitorid itemid",
     ] {
         for lines in [&["1 2 3", "4 5", "6 7 8 9"][..], &["ann b c", "eve c"], &[]] {
             let found = found(&[&[header], lines].concat()).unwrap();

@@ -64,7 +64,7 @@ enum SourceScores {
 }
 
 impl Snapshot {
-    /// The rows that are no new items for a user, ascending: those excluded (ascending) and the items met.
+    /// The rows that are not new items for a user, ascending: those excluded (ascending) and the items met.
     pub(crate) fn not_new(&self, history: &UserHistory, excluded: &[u32]) -> Vec<u32> {
         let met: Vec<u32> = self.met(history).map(|item| item.0).collect();
         merged(excluded, &met)
@@ -85,7 +85,7 @@ impl Snapshot {
     /// of each member and source, and best sellers. At least `k` unless fewer are left. `not_new` are the
     /// rows of [`not_new`](Self::not_new).
     ///
-    /// O(history · neighbors) beside the model's best.
+    /// O(history · neighbors) in addition to finding the model's best.
     pub(crate) fn find(
         &self,
         from: &Viewpoint<'_>,

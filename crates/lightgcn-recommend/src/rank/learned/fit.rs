@@ -29,7 +29,8 @@ impl RankingConfig {
 
     /// [`fit`](Self::fit) with the scores of a model that was trained on the training part. As the model
     /// knows the purchases withheld from that part, its weight is learned on the validation part alone,
-    /// beside the score of all other features; it is left out where that does not help.
+    /// with the score of all other features as the second input; if the model does not help there, it is
+    /// left out.
     ///
     /// # Errors
     /// As [`fit`](Self::fit), and [`RecommendError::Shape`] if the model counts other users or items.

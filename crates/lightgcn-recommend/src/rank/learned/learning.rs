@@ -127,7 +127,7 @@ impl<'a> Fitter<'a> {
     }
 
     /// The users of all folds of withheld purchases, each fold with members fitted to what is left, and
-    /// those of the validation part; beside them the members fitted to all training pairs.
+    /// those of the validation part, with the members fitted to all training pairs.
     pub(super) fn learning_users(
         &self,
         clock: Clock,

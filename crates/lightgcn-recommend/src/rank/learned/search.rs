@@ -76,7 +76,7 @@ pub(super) fn is_clearly_higher(one: &[f64], other: &[f64]) -> bool {
     mean(one) - mean(other) > error
 }
 
-/// What a member must add to the figure, relative to it, to be worth its time and memory beside another.
+/// The relative gain in the figure that makes a further member worth its time and memory.
 const MIN_GAIN: f64 = 1e-3;
 
 /// Whether a group is worth nothing: without it the figure is clearly higher or everything the same, or it

@@ -21,7 +21,7 @@ pub(crate) struct SnapshotSettings {
     pub(crate) n_best_sellers: usize,
 }
 
-/// The log at one time: all that features need beside a user's history.
+/// The log at one time: everything that features need except a user's history.
 #[derive(Debug)]
 pub(crate) struct Snapshot {
     pub(crate) features: Vec<Feature>,

@@ -82,7 +82,7 @@ impl EventReader {
     /// # Errors
     /// [`EventStoreError::Io`] and [`EventStoreError::DiskFull`] if `out` cannot be written,
     /// [`EventStoreError::Unreadable`] if nothing can be read, [`EventStoreError::NotInFormat`] for an id with the
-    /// delimiter of a format without quotes, [`EventStoreError::NoExportFormat`] for a format that is no table or has one
+    /// delimiter of a format without quotes, [`EventStoreError::NoExportFormat`] for a format that is not a table or has one
     /// behavior.
     pub fn export(
         &self,
