@@ -13,7 +13,18 @@ from itertools import accumulate
 from pathlib import Path
 
 import report
-from environment import HERE, OURS, PEERS, NotAvailable, Peer, finish, prepare_peer, prepare_venv, python_of, target_folder
+from environment import (
+    HERE,
+    OURS,
+    PEERS,
+    NotAvailable,
+    Peer,
+    finish,
+    prepare_peer,
+    prepare_venv,
+    python_of,
+    target_folder,
+)
 from process import DoesNotFit, run
 from run import BATCH, names, positive
 
@@ -41,8 +52,9 @@ def arguments(words=None):
     parser.add_argument("--memory", type=float, default=20, help="GB above which a peer does not fit")
     parser.add_argument("--threads", type=positive, default=2)
     parser.add_argument("--timeout", type=float, default=3600, help="seconds after which a process is stopped")
-    parser.add_argument("--work", type=Path, default=target_folder() / "peers" / "large", help="folder for all that is made")
-    parser.add_argument("--venv", type=Path, default=target_folder() / "peers" / "venv", help="virtual environment")
+    made = target_folder() / "peers"
+    parser.add_argument("--work", type=Path, default=made / "large", help="folder for all that is made")
+    parser.add_argument("--venv", type=Path, default=made / "venv", help="virtual environment")
     parser.add_argument("--python", default=sys.executable, help="interpreter that makes the environment")
     parser.add_argument("--no-install", action="store_true", help="take the environment as it is")
     parser.add_argument("--results", type=Path, default=HERE / "results", help="folder of the CSV files")

@@ -339,9 +339,8 @@ class Polars(unittest.TestCase):
     def prepared(self):
         import polars_prepare
 
-        lines = [
-            f"2024-05-0{day} 10:00:00 UTC,{behavior},{item},5,,acme,1.50,{user},s" for day, behavior, item, user in self.LOG
-        ]
+        line = "2024-05-0{} 10:00:00 UTC,{},{},5,,acme,1.50,{},s".format
+        lines = [line(*event) for event in self.LOG]
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "log.csv"
             path.write_text("\n".join([",".join(polars_prepare.SCHEMA), *lines]) + "\n", encoding="utf-8")

@@ -1,8 +1,8 @@
 """implicit's ALS and BPR on all training pairs, evaluated on the validation targets; for `large.py`.
 
-ALS takes the confidence 1 + 40 · weight: 40 is that of its authors (Hu, Koren, Volinsky, ICDM 2008), and implicit wants
-confidences above 1. BPR has no weights. All else is implicit's default. A fit ends with the iteration in which its
-minutes are over.
+ALS takes the confidence 1 + 40 · weight / mean weight: 40 is that of its authors for counts (Hu, Koren, Volinsky, ICDM
+2008), and most weights are a view's, 0.01. implicit wants confidences above 1. BPR has no weights. All else is
+implicit's default. A fit ends with the iteration in which its minutes are over.
 """
 
 import argparse
@@ -53,15 +53,16 @@ def main():
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
 
+    threadpool_limits(1, "blas")  # what implicit asks for: it runs its own threads
     train, weights, bought, truth = ranking.load(args.data)
     settings = {"factors": gowalla.DIMENSION, "num_threads": args.threads, "random_state": 1}
     if args.model == "als":
-        model, values = AlternatingLeastSquares(iterations=15, **settings), 1 + ALPHA * weights
+        model, values = AlternatingLeastSquares(iterations=15, **settings), 1 + ALPHA * weights / weights.mean()
     else:
         model, values = BayesianPersonalizedRanking(**settings), weights
     matrix = sp.csr_matrix((values, (train[0], train[1])))
     del train, weights, values
-    with threadpool_limits(1, "blas"), measure.Meter() as meter:  # it runs its own threads
+    with measure.Meter() as meter:
         done = fit(model, matrix, args.minutes)
     fit_mb = measure.peak_mb()
     recall = ranking.mean_recall(model.user_factors, model.item_factors, truth, bought)

@@ -1,7 +1,7 @@
 """The preparation of a log in polars: duplicates, times, weights, pairs, the split by time, dense rows.
 
-`polars_prepare.py LOG FOLDER` writes Parquet files. The job is that of `lightgcn prepare` with its defaults, as far as a
-short script expresses it; README.md says what it leaves out.
+`polars_prepare.py LOG FOLDER` writes Parquet files. The job is that of `lightgcn prepare` with its defaults, as far as
+a short script expresses it; README.md says what it leaves out.
 """
 
 import json

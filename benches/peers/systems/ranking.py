@@ -1,4 +1,7 @@
-"""Recall@K over all items, as lightgcn evaluates: items bought in training are masked. Reads what `exported.py` wrote."""
+"""Recall@K over all items, as lightgcn evaluates: items bought in training are masked.
+
+Reads what `exported.py` wrote.
+"""
 
 import numpy as np
 
