@@ -65,9 +65,8 @@ def prepare_venv(venv, interpreter):
         finish([interpreter, "-m", "venv", str(venv)], "making the virtual environment")
 
 
-def prepare_peer(name, venv, install):
+def prepare_peer(peer, venv, install):
     """Installs one peer's packages beside those already there, and imports it."""
-    peer = PEERS[name]
     python = str(python_of(venv))
     if install:
         pip = [python, "-m", "pip", "install", "--quiet", "--constraint", str(REQUIREMENTS), *peer.packages]
@@ -108,13 +107,14 @@ def our_version():
 
 
 def finish(command, doing, cwd=None):
-    """Runs a command to its end. Its last line of errors is the reason if it fails."""
+    """Runs a command to its end and returns its output. Its last line of errors is the reason if it fails."""
     try:
         done = subprocess.run(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     except OSError as error:
         raise NotAvailable(f"{doing} failed: {error}") from error
     if done.returncode != 0:
         raise NotAvailable(f"{doing} failed: {reason(done.stderr or done.stdout)}")
+    return done.stdout
 
 
 def reason(output):

@@ -30,16 +30,22 @@ def environment(threads):
     return {
         **os.environ,
         **{f"{name}_NUM_THREADS": str(threads) for name in names},
+        "POLARS_MAX_THREADS": str(threads),
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONHASHSEED": "0",
     }
 
 
-def run(command, threads, timeout_s, log):
+class DoesNotFit(NotAvailable):
+    """It needs more memory than there is, or than it is given."""
+
+
+def run(command, threads, timeout_s, log, memory_gb=None, read=None):
     """Runs a command that prints one line of JSON, and takes the kernel's account of it when it ends.
 
-    Its outputs go to the file `log`. A process that fails, says nothing or outlives `timeout_s` raises
-    NotAvailable.
+    Its outputs go to the file `log`; `read` takes another form of output than the line. A process that fails,
+    says nothing or outlives `timeout_s` raises NotAvailable, one that takes more than `memory_gb` (10^9 bytes, seen
+    on Linux) DoesNotFit.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     out = log.with_suffix(".out")
@@ -59,6 +65,9 @@ def run(command, threads, timeout_s, log):
         late = threading.Event()
         timer = threading.Timer(timeout_s, stop, [child.pid, late])
         timer.start()
+        large, ended = threading.Event(), threading.Event()
+        if memory_gb is not None:
+            threading.Thread(target=watch, args=(child.pid, memory_gb * 1e9, large, ended), daemon=True).start()
         try:
             _, status, usage = os.wait4(child.pid, 0)
         except BaseException:  # Ctrl-C: no measurement outlives this program
@@ -66,19 +75,41 @@ def run(command, threads, timeout_s, log):
             child.wait()
             raise
         finally:
+            ended.set()
             timer.cancel()
         child.returncode = os.waitstatus_to_exitcode(status)
     wall_s = time.perf_counter() - start
     if late.is_set():
         raise NotAvailable(f"stopped after {timeout_s:.0f} s (--timeout)")
+    if large.is_set():
+        raise DoesNotFit(f"stopped at {memory_gb:g} GB of memory")
     if child.returncode != 0:
-        raise NotAvailable(f"ended with {child.returncode}: {reason(log.read_text(errors='replace'))}")
+        why = f"ended with {child.returncode}: {reason(log.read_text(errors='replace'))}"
+        raise DoesNotFit(why) if out_of_memory(child.returncode, why) else NotAvailable(why)
     return Finished(
-        line=parse(out.read_text(encoding="utf-8", errors="replace")),
+        line=(read or parse)(out.read_text(encoding="utf-8", errors="replace")),
         wall_s=wall_s,
         cpu_s=usage.ru_utime + usage.ru_stime,
         peak_mb=usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6,
     )
+
+
+def watch(pid, limit, large, ended):
+    """Stops a process once its resident memory is above `limit` bytes."""
+    while not ended.wait(0.1):
+        try:
+            with open(f"/proc/{pid}/statm", encoding="ascii") as file:
+                resident = int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        except (OSError, IndexError):
+            return
+        if resident > limit:
+            return stop(pid, large)
+
+
+def out_of_memory(returncode, why):
+    """Whether the kernel or an allocator ended it: nobody else kills a measurement."""
+    words = ("memoryerror", "out of memory", "can't allocate", "cannot allocate", "memory allocation")
+    return returncode == -signal.SIGKILL or any(word in why.lower() for word in words)
 
 
 def stop(pid, late):

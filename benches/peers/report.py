@@ -39,10 +39,12 @@ class Row:
 COLUMNS = [field.name.replace("_model", " model") for field in fields(Row)]
 
 
-def append(folder, row):
-    """Appends one row to `DATE-MACHINE.csv`; a new file begins with the names of the columns."""
+def append(folder, row, kind=None):
+    """Appends one row to `DATE-MACHINE.csv`, or `DATE-KIND-MACHINE.csv`; a new file begins with the names of the
+    columns."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{row.date}-{slug(row.cpu_model)}.csv"
+    name = "-".join(filter(None, (row.date, kind, slug(row.cpu_model))))
+    path = folder / f"{name}.csv"
     new = not path.exists()
     with open(path, "a", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")

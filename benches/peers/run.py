@@ -143,7 +143,7 @@ def prepare(args):
             elif venv_fault:
                 raise venv_fault
             else:
-                prepare_peer(name, args.venv, install=not args.no_install)
+                prepare_peer(PEERS[name], args.venv, install=not args.no_install)
                 commands[name] = [python_of(args.venv), HERE / "systems" / PEERS[name].script]
         except NotAvailable as fault:
             missing[name] = str(fault)

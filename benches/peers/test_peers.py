@@ -1,8 +1,15 @@
-"""`python3 -m unittest discover -s benches/peers`: the measuring itself; needs no package beyond Python's own."""
+"""`python3 -m unittest discover -s benches/peers`: the measuring itself; needs no package beyond Python's own.
+
+What large.py does with numpy and polars needs the virtual environment:
+`target/peers/venv/bin/python -m unittest discover -s benches/peers -k Ranking -k Polars`.
+"""
 
 import contextlib
 import csv
+import importlib.util
 import io
+import json
+import math
 import os
 import signal
 import sys
@@ -12,6 +19,7 @@ import unittest
 from pathlib import Path
 
 import environment
+import large
 import process
 import report
 import run
@@ -73,6 +81,20 @@ class Process(unittest.TestCase):
             self.run_python("import time; time.sleep(600)", timeout_s=0.3)
         with self.assertRaisesRegex(environment.NotAvailable, "cannot be started"):
             process.run(["/no/such/program"], 2, 60, Path(self.folder.name) / "a.log")
+
+    @unittest.skipUnless(Path("/proc/self/statm").exists(), "memory is watched on Linux")
+    def test_a_process_that_takes_too_much_memory_does_not_fit(self):
+        program = "import time; kept = bytearray(b'x') * 300_000_000; time.sleep(600)"
+        with self.assertRaises(process.DoesNotFit):
+            process.run([sys.executable, "-c", program], 2, 60, Path(self.folder.name) / "a.log", memory_gb=0.2)
+        for program in ("raise MemoryError()", "import os; os.kill(os.getpid(), 9)"):
+            with self.assertRaises(process.DoesNotFit):
+                self.run_python(program)
+
+    def test_other_forms_of_output(self):
+        log = Path(self.folder.name) / "a.log"
+        done = process.run([sys.executable, "-c", "print(7)"], 2, 60, log, memory_gb=100, read=json.loads)
+        self.assertEqual(done.line, 7)
 
 
 class Report(unittest.TestCase):
@@ -210,6 +232,153 @@ class Run(unittest.TestCase):
         self.assertIsNone(run.disagreement(same))
         other = {"a": {"recall_at_20": 0.1}, "b": {"recall_at_20": 0.11}}
         self.assertIn("recall_at_20 differs", run.disagreement(other))
+
+
+class Large(unittest.TestCase):
+    record = (
+        '{"event":"start","threads":2}\n'
+        '{"event":"epoch","epoch":1,"seconds":10.5,"validation":{"recall@20":0.25,"ndcg@20":0.5}}\n'
+        '{"event":"epoch","epoch":2,"seconds":9.5,"validation":{"recall@20":0.5,"ndcg@20":0.5}}\n'
+        '{"event":"epoch","epoch":3,"seconds":10.0,"validation":{"recall@20":0.4375,"ndcg@20":0.5}}\n'
+        '{"event":"end","reason":"finished"}\n'
+    )
+    curve = [(10.5, 0.25), (20.0, 0.5), (30.0, 0.4375)]
+
+    def test_the_curve_of_a_record(self):
+        self.assertEqual(large.curve(self.record), self.curve)
+
+    def test_when_ours_is_as_good(self):
+        times = [large.passed(self.curve, recall) for recall in (0.1, 0.25, 0.3, 0.5, 0.51)]
+        self.assertEqual(times, [10.5, 10.5, 20.0, 20.0, None])
+
+    def test_differences(self):
+        prepared = {
+            "training_pairs": 7,
+            "validation_targets": 2,
+            "test_targets": 1,
+            "stages": [{"stage": "read", "kept": 10, "rows_in": 12}, {"stage": "split", "kept": 8, "rows_in": 10}],
+        }
+        ours = large.our_counts(prepared)
+        self.assertEqual(ours, {"rows": 10, "pairs": 7, "validation": 2, "test": 1})
+        self.assertFalse(large.differences(ours, {**ours, "wall_s": 1})[0].startswith("WARNING"))
+        self.assertIn("pairs: lightgcn 7, polars 8", large.differences(ours, {**ours, "pairs": 8})[0])
+
+    def test_table(self):
+        measured = [
+            large.Measured(row("lightgcn", "prepare", 1, 20.0), 20.0),
+            large.Measured(row("polars", "prepare", 1, 30.0), 30.0),
+            large.Measured(row("lightgcn", "fit", 1, 30.0, steps=3), 30.0, 0.5),
+            large.Measured(row("implicit-als", "fit", 1, 40.0, steps=15), 40.0, 0.3),
+            large.Measured(row("implicit-bpr", "fit", 1, 40.0, steps=15), 40.0, 0.6),
+            large.Measured(row("pyg", "epoch", 1, 40.0, 60.0, steps=20), 4000.0),
+            large.Measured(row("recbole", "epoch", 1, math.nan, math.nan, 20000.0, steps=0), math.nan),
+        ]
+        lines = large.table(measured, self.curve).splitlines()[2:]
+        self.assertEqual(
+            lines,
+            [
+                "| lightgcn | prepare | 20.0 | 1.0 | 100 | - | - | - |",
+                "| polars | prepare | 30.0 | 1.0 | 100 | - | - | 1.50 |",
+                "| lightgcn | fit | 30.0 | 1.0 | 100 | 0.5000 | - | - |",
+                "| implicit-als | fit | 40.0 | 1.0 | 100 | 0.3000 | 20.0 s | 2.00 |",
+                "| implicit-bpr | fit | 40.0 | 1.0 | 100 | 0.6000 | not in 3 epochs | - |",
+                "| pyg | epoch, estimate | 4000.0 | 6000.0 | 100 | - | - | 400.0 |",
+                "| recbole | epoch | does not fit | - | > 20000 | - | - | - |",
+            ],
+        )
+
+    def test_rows_go_to_a_file_of_their_own(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = report.append(Path(folder), row("polars", "prepare", 1, 30.0), kind="large")
+            self.assertEqual(path.name, "2024-05-06-large-some-cpu-tm-9.csv")
+
+    def test_either_a_log_or_a_small_one(self):
+        with contextlib.redirect_stderr(io.StringIO()):
+            for words in ([], ["--small", "--log", "big.csv"]):
+                with self.assertRaises(SystemExit):
+                    large.arguments(["--lightgcn", sys.executable, *words])
+        self.assertTrue(large.arguments(["--lightgcn", sys.executable, "--small"]).no_results)
+
+
+sys.path.append(str(environment.HERE / "systems"))
+
+
+@unittest.skipUnless(importlib.util.find_spec("numpy"), "needs numpy")
+class Ranking(unittest.TestCase):
+    def test_recall_masks_what_was_bought_and_divides_by_all_targets(self):
+        import numpy as np
+        import ranking
+
+        users = np.array([[1, 0], [0, 1], [1, 1]], dtype=np.float32)
+        items = np.array([[5, 1], [4, 2], [3, 3], [2, 4], [1, 5]], dtype=np.float32)
+        # User 0 bought item 0, so that items 1 and 2 are its best; user 1 has none of its best, 4 and 3.
+        bought = np.array([[0, 2], [0, 4]])
+        truth = np.array([[0, 0, 0, 1], [1, 2, 4, 0]])
+        self.assertEqual(ranking.mean_recall(users, items, truth, bought, k=2), (2 / 3 + 0) / 2)
+        nothing = np.zeros((2, 0), dtype=int)
+        self.assertEqual(ranking.mean_recall(users, items, truth, nothing, k=2), (1 / 3 + 0) / 2)
+        self.assertEqual(ranking.mean_recall(users, items, truth, nothing, k=5), 1)
+
+
+@unittest.skipUnless(importlib.util.find_spec("polars"), "needs polars")
+class Polars(unittest.TestCase):
+    LOG = [
+        (1, "view", 10, 1),
+        (1, "view", 10, 1),  # a duplicate
+        (2, "cart", 10, 1),
+        (3, "remove_from_cart", 10, 2),
+        (4, "purchase", 20, 1),
+        (5, "view", 20, 1),
+        (6, "purchase", 10, 2),
+        (7, "purchase", 20, 2),  # validation
+        (8, "purchase", 20, 1),  # test, but bought before
+        (8, "purchase", 10, 1),  # test
+        (8, "purchase", 30, 1),  # test, of an unknown item
+    ]
+
+    def prepared(self):
+        import polars_prepare
+
+        line = "2024-05-0{} 10:00:00 UTC,{},{},5,,acme,1.50,{},s".format
+        lines = [line(*event) for event in self.LOG]
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "log.csv"
+            path.write_text("\n".join([",".join(polars_prepare.SCHEMA), *lines]) + "\n", encoding="utf-8")
+            return polars_prepare.prepare(polars_prepare.scan(path))
+
+    def test_a_log_becomes_pairs_and_targets(self):
+        found = self.prepared()
+        self.assertEqual(found.rows, 10)
+        users = dict(found.users.select("user", "user_id").iter_rows())
+        items = dict(found.items.select("item", "product_id").iter_rows())
+        self.assertEqual((sorted(users), sorted(users.values())), ([0, 1], [1, 2]))
+        self.assertEqual((sorted(items), sorted(items.values())), ([0, 1], [10, 20]))
+
+        def ids(table, *columns):
+            rows = table.select("user", "item", *columns).iter_rows()
+            return sorted((users[user], items[item], *values) for user, item, *values in rows)
+
+        counts = ["n_view", "n_cart", "n_remove_from_cart", "n_purchase"]
+        self.assertEqual(
+            ids(found.train, *counts),
+            [(1, 10, 1, 1, 0, 0), (1, 20, 1, 0, 0, 1), (2, 10, 0, 0, 1, 1)],
+        )
+        # 0.01 + 0.1; above 1, with a purchase; -0.09 + 1.
+        weights = [weight for _, _, weight in ids(found.train, "weight")]
+        for weight, expected in zip(weights, (0.11, 1.0, 0.91), strict=True):
+            self.assertAlmostEqual(weight, expected, places=12)
+        self.assertEqual(ids(found.validation), [(2, 20)])
+        self.assertEqual(ids(found.test), [(1, 10)])
+
+    def test_weights_have_a_floor_and_a_ceiling(self):
+        import polars as pl
+        import polars_prepare
+
+        events = [(1, 10, "remove_from_cart")] + [(2, 10, "cart")] * 11 + [(3, 10, "purchase")] * 2
+        time = [0] * len(events)
+        table = pl.DataFrame(events, schema=["user_id", "product_id", "event_type"], orient="row")
+        weighed = polars_prepare.weighed(table.with_columns(time=pl.Series(time))).sort("user_id")
+        self.assertEqual(weighed["weight"].to_list(), [0.01, 0.5, 1.0])
 
 
 class Reason(unittest.TestCase):

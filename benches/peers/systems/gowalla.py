@@ -1,4 +1,7 @@
-"""The interactions that every system is measured on: one line a user, `user item item ...`, ids from 0."""
+"""The interactions that every system is measured on: one line a user, `user item item ...`, ids from 0.
+
+Or, for `large.py`, numpy arrays [2, pairs] of the same.
+"""
 
 import json
 import sys
@@ -44,6 +47,8 @@ class Interactions:
 
 def read_pairs(path):
     """Reads one file. A user may have no items; an id that is no whole number is an error with its line."""
+    if path.suffix == ".npy":
+        return Pairs(*np.load(path))
     users, items = [], []
     with open(path, encoding="utf-8") as file:
         for number, line in enumerate(file, start=1):
@@ -58,8 +63,9 @@ def read_pairs(path):
 
 
 def read(folder):
-    """Reads `train.txt` and `test.txt` of a folder."""
-    train, test = (read_pairs(Path(folder) / name) for name in ("train.txt", "test.txt"))
+    """Reads `train.txt` and `test.txt` of a folder, or `train.npy` and `test.npy`."""
+    ending = "npy" if (Path(folder) / "train.npy").exists() else "txt"
+    train, test = (read_pairs(Path(folder) / f"{name}.{ending}") for name in ("train", "test"))
     return Interactions(
         n_users=int(max(train.users.max(), test.users.max())) + 1,
         n_items=int(max(train.items.max(), test.items.max())) + 1,

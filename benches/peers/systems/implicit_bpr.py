@@ -23,7 +23,7 @@ class ImplicitRanking:
         self.threads = args.threads
         self.train = matrix(data.train, data)
         self.test = matrix(data.test, data)
-        embeddings = propagated(self.train, gowalla.start_embeddings(data))
+        embeddings = propagated(self.train, gowalla.start_embeddings(data), args.layers)
         self.model = BayesianPersonalizedRanking(factors=gowalla.DIMENSION, num_threads=args.threads)
         self.model.user_factors = np.ascontiguousarray(embeddings[: data.n_users])
         self.model.item_factors = np.ascontiguousarray(embeddings[data.n_users :])
@@ -44,17 +44,17 @@ def matrix(pairs, data):
     return sp.csr_matrix((values, (pairs.users, pairs.items)), shape=(data.n_users, data.n_items))
 
 
-def propagated(train, layer):
-    """The mean of layers 0 to 3 of LightGCN, [n_nodes, 64]."""
+def propagated(train, layer, layers):
+    """The mean of layers 0 to `layers` of LightGCN, [n_nodes, 64]."""
     graph = sp.bmat([[None, train], [train.T, None]], format="csr")
     degree = np.asarray(graph.sum(axis=1)).ravel()
     root = sp.diags(np.where(degree > 0, 1 / np.sqrt(np.maximum(degree, 1)), 0).astype(np.float32))
     graph = (root @ graph @ root).astype(np.float32)
     total = layer.copy()
-    for _ in range(gowalla.LAYERS):
+    for _ in range(layers):
         layer = graph @ layer
         total += layer
-    return total / np.float32(gowalla.LAYERS + 1)
+    return total / np.float32(layers + 1)
 
 
 if __name__ == "__main__":

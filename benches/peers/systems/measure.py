@@ -37,12 +37,13 @@ def peak_mb():
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("task", choices=["prepare", "epoch", "evaluate", "evaluate-once", "topk"])
-    parser.add_argument("--data", required=True, help="folder with train.txt and test.txt")
+    parser.add_argument("--data", required=True, help="folder with train.txt and test.txt, or .npy")
     parser.add_argument("--cache", required=True, help="folder for files that a system makes from the data")
     parser.add_argument("--steps", type=int, default=1, help="training steps, evaluations or top-K calls")
     parser.add_argument("--warm-up", type=int, default=3, help="training steps or top-K calls before the clock")
     parser.add_argument("--users", type=int, default=1, help="users in one top-K call")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--layers", type=int, default=gowalla.LAYERS)
     return parser.parse_args()
 
 

