@@ -338,16 +338,24 @@ fn train_on<B: GradientBackend, M: ModelConfig, L: Loss>(
     let (module, adam) = context.guard::<B::InnerBackend, _>(build)??;
     let fitted = fit_from(module, adam, &job, device, observer)?;
     let mut trained = finish::<B, M, L>(&fitted, model, description, &job)?;
+    let Fitted {
+        model: module,
+        graphs,
+        reason,
+        ..
+    } = fitted;
+    // The ranking needs much memory itself.
+    drop((graphs, adjacencies, graph, sequences));
     B::InnerBackend::release_buffers();
     match (chosen, ranking) {
         _ if ranks.rank() > 0 => {}
         (Some(chosen), _) => trained.take_over(chosen, dataset)?,
-        (None, Some(config)) if fitted.reason != EndReason::Interrupted => {
+        (None, Some(config)) if reason != EndReason::Interrupted => {
             trained.learn_ranking(dataset, &config)?;
         }
         _ => {}
     }
-    Ok((trained, fitted.model))
+    Ok((trained, module))
 }
 
 /// Users' latest items in order of time.
