@@ -221,9 +221,11 @@ def implicit(comparison):
         if done is None:
             continue
         line, recall = done.line, done.line["recall_at_20"]
-        note = f"Recall@20 {recall:.6f}; {line['steps']} of {line['of']} iterations; {whole_process(done)}"
+        note = f"Recall@20 {recall:.6f}, on test {line['later']:.6f}; {line['steps']} of {line['of']} iterations"
+        note += f"; {whole_process(done)}"
         measured = line["version"], line["steps"], line["wall_s"], line["cpu_s"], line["peak_mb"]
         comparison.keep(f"implicit-{name}", "fit", *measured, note, recall=recall)
+        comparison.remarks.append(f"Recall@20 of implicit-{name} on the test part: {line['later']:.4f}")
 
 
 def epoch(comparison, system, pairs):

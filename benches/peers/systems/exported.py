@@ -1,6 +1,7 @@
 """What `lightgcn export` writes, for the peers.
 
-`exported.py arrays EXPORT FOLDER` writes the training pairs and the validation targets as numpy arrays of rows;
+`exported.py arrays EXPORT FOLDER` writes the training pairs, the validation targets (as `test.npy`) and the test
+targets (as `later.npy`) as numpy arrays of rows;
 `exported.py recall EXPORT FOLDER MODEL_EXPORT` evaluates a model's embeddings on them.
 """
 
@@ -29,7 +30,8 @@ def arrays(export, folder):
     users.write_parquet(folder / "users.parquet")
     items.write_parquet(folder / "items.parquet")
     rows = pairs.join(users, on="user_id").join(items, on="item_id").sort("user", "item")
-    parts = {name: rows.filter(pl.col("part") == part) for name, part in (("train", "train"), ("test", "validation"))}
+    files = {"train": "train", "test": "validation", "later": "test"}
+    parts = {name: rows.filter(pl.col("part") == part) for name, part in files.items()}
     for name, part in parts.items():
         np.save(folder / f"{name}.npy", np.stack([part["user"], part["item"]]).astype(np.int64))
     train = parts["train"]
