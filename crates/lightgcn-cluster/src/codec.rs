@@ -37,8 +37,9 @@ impl PhysicalExtensionCodec for Codec {
             return self.0.try_decode(bytes, inputs, context, converter);
         };
         match (serde_json::from_slice(node).map_err(external)?, inputs) {
-            (Node::Log { spec, columns }, []) => {
-                Ok(Arc::new(LogExec::new(Arc::new(spec), columns)?))
+            (Node::Log { spec, columns }, [input]) => {
+                let log = LogExec::new(Arc::clone(input), Arc::new(spec), columns)?;
+                Ok(Arc::new(log))
             }
             (Node::Checkpoint { folder }, [input]) => {
                 Ok(Arc::new(CheckpointExec::new(Arc::clone(input), folder)))

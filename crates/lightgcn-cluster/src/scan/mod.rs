@@ -5,6 +5,8 @@ mod exec;
 
 pub(crate) use exec::LogExec;
 
+use exec::file_numbers;
+
 use async_trait::async_trait;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
@@ -106,7 +108,8 @@ impl TableProvider for LogTable {
             Some(columns) => columns.clone(),
             None => (0..SCHEMA.fields().len()).collect(),
         };
-        let exec = LogExec::new(Arc::clone(&self.0), columns)?;
+        let files = file_numbers(&self.0)?;
+        let exec = LogExec::new(files, Arc::clone(&self.0), columns)?;
         Ok(Arc::new(exec))
     }
 }
