@@ -148,14 +148,43 @@ impl Preparation {
              LEFT SEMI JOIN {core} ON items.i = {core}.i ORDER BY i"
         );
         let rows = self.session.rows("items", &sql).await?;
-        let labels = |n: usize| {
-            LabelColumn::from_labels(rows.iter().flat_map(move |batch| texts(batch, n).iter()))
+        let ends: Ends<ItemId> = ends(&rows)?;
+        let listed = self.listed.as_ref();
+        let of_files = listed.map(|files| ends.ids.iter().map(|id| files.items.get(id)));
+        let of_files: Vec<Option<ItemId>> = of_files.into_iter().flatten().collect();
+        // What the log does not say may be in the files.
+        let other = |item: usize| Some((listed?, of_files.get(item).copied().flatten()?));
+        let labels = |n: usize, column: fn(&Catalogue) -> &LabelColumn| {
+            let labels = rows.iter().flat_map(|batch| texts(batch, n).iter());
+            let labels = labels.enumerate().map(|(item, label)| {
+                label.or_else(|| {
+                    other(item).and_then(|(files, id)| column(&files.catalogue).get(id))
+                })
+            });
+            LabelColumn::from_labels(labels)
         };
         let prices = rows
             .iter()
             .flat_map(|batch| batch.column(5).as_primitive::<Float64Type>());
-        let catalogue = Catalogue::from_columns(labels(2), labels(3), labels(4), prices.collect())?;
-        Ok((ends(&rows)?, catalogue))
+        let prices = prices.enumerate().map(|(item, price)| {
+            price.or_else(|| {
+                other(item).and_then(|(files, id)| files.catalogue.prices()[id.index()])
+            })
+        });
+        let catalogue = Catalogue::from_columns(
+            labels(2, Catalogue::category_id),
+            labels(3, Catalogue::category_code),
+            labels(4, Catalogue::brand),
+            prices.collect(),
+        )?;
+        let catalogue = match listed {
+            Some(files) => {
+                let rows: Vec<u32> = of_files.iter().flatten().map(|id| id.0).collect();
+                catalogue.with_listings(files.catalogue.listings().select(&rows))?
+            }
+            None => catalogue,
+        };
+        Ok((ends, catalogue))
     }
 
     async fn train(

@@ -91,6 +91,19 @@ pub enum ClusterError {
         /// What the scheduler said.
         detail: String,
     },
+    /// Rows were lost or came twice between two steps.
+    #[error(
+        "the step {step:?} has {found} rows instead of {expected}; the executors may not see the same folder for the \
+         results of steps, so name another one with --work"
+    )]
+    Rows {
+        /// The step.
+        step: &'static str,
+        /// The rows that went into it.
+        expected: u64,
+        /// Those that came out.
+        found: u64,
+    },
     /// The folder for the results of steps cannot be used.
     #[error(
         "cannot use {path} for the results of steps: {source}; name another folder with --work"

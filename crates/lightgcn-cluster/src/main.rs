@@ -1,10 +1,11 @@
 //! The command `lightgcn-cluster`.
 
+use bytesize::ByteSize;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use lightgcn_cluster::services::{self, ExecutorOptions, SchedulerOptions};
 use lightgcn_cluster::{ClusterError, ClusterOptions, Place, Preparation};
-use lightgcn_core::Dataset;
-use lightgcn_data::{KCoreConfig, PrepareConfig, SplitConfig};
+use lightgcn_core::{BehaviorWeightsConfig, Dataset};
+use lightgcn_data::{Duplicates, KCoreConfig, LogPreset, PrepareConfig, SplitConfig};
 use lightgcn_store::{DatasetFolder, beside};
 use serde::Deserialize;
 use std::error::Error;
@@ -47,12 +48,33 @@ struct PrepareArgs {
     /// How to hold out targets.
     #[arg(long, value_enum)]
     split: Option<SplitArg>,
-    /// The minimum number of training pairs per user and per item.
+    /// Read a public log in its published format, as `lightgcn prepare` does.
+    #[arg(long, value_name = "NAME")]
+    preset: Option<LogPreset>,
+    /// Weights of behaviors: shop-log or shop-log-strong-views; use --config for others.
+    #[arg(long, value_name = "PRESET")]
+    weights: Option<String>,
+    /// Train only on this many days before the held-out parts, or before the end of the log.
+    #[arg(long, value_name = "DAYS")]
+    history: Option<f64>,
+    /// Halve the weight of an event for every DAYS of age.
+    #[arg(long, value_name = "DAYS")]
+    half_life_days: Option<f64>,
+    /// Keep only users and items with at least this many pairs.
     #[arg(long, value_name = "N")]
     k_core: Option<u32>,
-    /// Count and drop invalid rows instead of stopping at the first one.
+    /// Keep exact duplicate rows.
+    #[arg(long)]
+    keep_duplicates: bool,
+    /// Skip and count bad rows instead of stopping at the first.
     #[arg(long)]
     skip_bad_rows: bool,
+    /// Files of items with category, brand or price columns; read in this process.
+    #[arg(long, value_name = "FILE")]
+    catalogue: Vec<String>,
+    /// Files of facts about the items; read in this process.
+    #[arg(long, value_name = "FILE")]
+    knowledge: Vec<String>,
     /// The seed of the random split.
     #[arg(long)]
     seed: Option<u64>,
@@ -62,12 +84,12 @@ struct PrepareArgs {
     /// The number of partitions of a step.
     #[arg(long, value_name = "N")]
     partitions: Option<NonZeroUsize>,
-    /// With --cluster local: memory of a step in bytes, beyond which it spills.
+    /// With --cluster local: memory of a step, such as 4GB, beyond which it spills.
     #[arg(long, value_name = "BYTES")]
-    memory: Option<u64>,
-    /// With --cluster local: how much a step may spill in bytes.
+    memory: Option<ByteSize>,
+    /// With --cluster local: how much a step may spill, such as 100GB.
     #[arg(long, value_name = "BYTES")]
-    spill_limit: Option<u64>,
+    spill_limit: Option<ByteSize>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -137,8 +159,8 @@ async fn prepare(args: &PrepareArgs) -> Result<(), String> {
             .clone()
             .unwrap_or_else(|| parent.unwrap_or(Path::new(".")).to_owned()),
         partitions: args.partitions,
-        memory: args.memory,
-        spill_limit: args.spill_limit,
+        memory: args.memory.map(|size| size.as_u64()),
+        spill_limit: args.spill_limit.map(|size| size.as_u64()),
     };
     let to_text = |error: ClusterError| error.to_string();
     let log = Preparation::read(&args.logs, &config, &options)
@@ -183,6 +205,19 @@ fn options(args: &PrepareArgs) -> Result<PrepareConfig, String> {
         None if !own => config.seed = DEFAULT_SEED,
         None => {}
     }
+    if let Some(preset) = args.preset {
+        preset.apply(&mut config);
+    }
+    if let Some(name) = &args.weights {
+        let weights = BehaviorWeightsConfig::preset(name);
+        config.weights = weights.ok_or_else(|| {
+            format!("unknown weights {name:?}; use shop-log or shop-log-strong-views, or --config")
+        })?;
+    }
+    if args.half_life_days.is_some() {
+        config.weights.half_life_days = args.half_life_days;
+    }
+    config.history_days = args.history.or(config.history_days);
     if let Some(split) = args.split {
         config.split = match split {
             SplitArg::ByTime => SplitConfig::default(),
@@ -197,7 +232,12 @@ fn options(args: &PrepareArgs) -> Result<PrepareConfig, String> {
             min_item_pairs: pairs,
         };
     }
+    if args.keep_duplicates {
+        config.duplicates = Duplicates::Keep;
+    }
     config.skip_bad_rows |= args.skip_bad_rows;
+    config.catalogue.extend(args.catalogue.iter().cloned());
+    config.knowledge.extend(args.knowledge.iter().cloned());
     Ok(config)
 }
 

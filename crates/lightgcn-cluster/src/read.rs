@@ -4,9 +4,10 @@ use crate::rows::{numbers, single_row, texts};
 use crate::scan::{FailureNote, FileNote, Kind, LogSpec, LogTable};
 use crate::session::Session;
 use crate::{ClusterError, ClusterOptions};
-use lightgcn_core::{InputFile, StageReport, TimeSpan};
+use lightgcn_core::{Catalogue, InputFile, ItemId, StageReport, TimeSpan, Vocabulary};
 use lightgcn_data::{
-    DataError, Duplicates, FutureRows, LogEvent, ValidPrepareConfig, log_files, time,
+    DataError, Duplicates, FutureRows, LogEvent, ValidPrepareConfig, log_files, read_catalogue,
+    time,
 };
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,6 +19,13 @@ pub struct Preparation {
     pub(crate) stages: Vec<StageReport>,
     pub(crate) n_events: u64,
     pub(crate) n_targets: u64,
+    pub(crate) listed: Option<Listed>,
+}
+
+/// What catalogue files say about the items of the log.
+pub(crate) struct Listed {
+    pub(crate) items: Vocabulary<ItemId>,
+    pub(crate) catalogue: Catalogue,
 }
 
 /// What the valid rows have in common.
@@ -44,10 +52,6 @@ impl Preparation {
         options: &ClusterOptions,
     ) -> Result<Self, ClusterError> {
         let read = config.config().read_config();
-        if !read.catalogue.is_empty() {
-            let what = "a file of a catalogue (--catalogue)";
-            return Err(ClusterError::Unsupported { what });
-        }
         let files = log_files(logs, &read)?;
         let files = files
             .into_iter()
@@ -67,7 +71,7 @@ impl Preparation {
         session.add("log", Arc::new(LogTable(Arc::new(spec))))?;
         session.keep("read", "SELECT * FROM log").await?;
         let mut report = StageReport::new("read", "rows");
-        let inputs = files_read(&session, &mut report).await?;
+        let mut inputs = files_read(&session, &mut report).await?;
         drop_duplicates(&session, config, &mut report).await?;
         let totals = totals(&session, config, limit).await?;
         describe(&mut report, &totals, limit);
@@ -75,13 +79,19 @@ impl Preparation {
             let report = report.to_string();
             return Err(DataError::NoEvents { report }.into());
         }
-        number(&session, limit, totals.last).await?;
+        number(&session, limit, &totals).await?;
+        let mut stages = vec![report];
+        let listed = match config.config().catalogue.is_empty() {
+            true => None,
+            false => Some(listed(&session, config, &mut inputs, &mut stages).await?),
+        };
         Ok(Self {
             session,
             inputs,
-            stages: vec![report],
+            stages,
             n_events: totals.kept,
             n_targets: totals.n_targets,
+            listed,
         })
     }
 }
@@ -95,7 +105,7 @@ fn absolute(path: PathBuf) -> PathBuf {
     }
 }
 
-/// Checks that all files were read, and counts their rows and those dropped.
+/// Checks that all files were read, once, and counts their rows and those dropped.
 async fn files_read(
     session: &Session,
     report: &mut StageReport,
@@ -124,6 +134,11 @@ async fn files_read(
         "SELECT note, count(*) FROM read WHERE kind = {} GROUP BY note",
         Kind::Dropped as i64
     );
+    let end = Kind::File as i64;
+    let all = format!("SELECT count(DISTINCT position) FROM read WHERE kind < {end}");
+    let all = single_row(&session.rows("rows", &all).await?);
+    let found = all.first().copied().flatten().unwrap_or(0) as u64;
+    check_rows("read", report.rows_in, found)?;
     for batch in session.rows("dropped rows", &dropped).await? {
         for (reason, n) in texts(&batch, 0).iter().zip(numbers(&batch, 1)) {
             report.drop(reason.unwrap_or_default(), n.unwrap_or_default() as u64);
@@ -218,7 +233,8 @@ fn describe(report: &mut StageReport, totals: &Totals, limit: i64) {
 
 /// Gives users and items the position of their first event as a number, so that their order is that of the log.
 /// Afterwards there are the tables `users`, `items` and `events`.
-async fn number(session: &Session, limit: i64, last: i64) -> Result<(), ClusterError> {
+async fn number(session: &Session, limit: i64, totals: &Totals) -> Result<(), ClusterError> {
+    let last = totals.last;
     let users = "SELECT user_id, min(position) AS u FROM kept GROUP BY user_id";
     session.keep("users", users).await?;
     // The latest known value of a column; a row from the future must not win as the latest.
@@ -240,6 +256,40 @@ async fn number(session: &Session, limit: i64, last: i64) -> Result<(), ClusterE
         "SELECT u, i, behavior, CASE WHEN time > {limit} THEN {last} ELSE time END AS time, position FROM kept \
          JOIN users ON kept.user_id = users.user_id JOIN items ON kept.item_id = items.item_id"
     );
-    session.keep("events", &events).await?;
+    let found = session.keep("events", &events).await?;
+    check_rows("events", totals.kept, found)?;
     session.forget("kept")
+}
+
+/// Checks that a step has as many rows as went into it.
+fn check_rows(step: &'static str, expected: u64, found: u64) -> Result<(), ClusterError> {
+    match expected == found {
+        true => Ok(()),
+        false => Err(ClusterError::Rows {
+            step,
+            expected,
+            found,
+        }),
+    }
+}
+
+/// Reads the catalogue files, in this process.
+async fn listed(
+    session: &Session,
+    config: &ValidPrepareConfig,
+    inputs: &mut Vec<InputFile>,
+    stages: &mut Vec<StageReport>,
+) -> Result<Listed, ClusterError> {
+    let read = config.config().read_config();
+    let rows = session
+        .rows("items", "SELECT item_id FROM items ORDER BY i")
+        .await?;
+    let ids = rows
+        .iter()
+        .flat_map(|batch| texts(batch, 0).iter().flatten());
+    let items = Vocabulary::from_names(ids)?.with_normalization(read.format.normalize_ids);
+    let (catalogue, files, report) = read_catalogue(&read, &items)?;
+    inputs.extend(files);
+    stages.push(report);
+    Ok(Listed { items, catalogue })
 }

@@ -8,6 +8,7 @@ use ballista_executor::executor_process::{ExecutorProcessConfig, start_executor_
 use ballista_scheduler::cluster::BallistaCluster;
 use ballista_scheduler::config::SchedulerConfig;
 use ballista_scheduler::scheduler_process::start_server;
+use bytesize::ByteSize;
 use datafusion::prelude::SessionConfig;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -51,9 +52,9 @@ pub struct ExecutorOptions {
     /// Number of tasks at a time. Default: the number of CPUs.
     #[arg(long, value_name = "N")]
     pub tasks: Option<usize>,
-    /// Memory of all tasks in bytes, beyond which they spill. Default: 70% of the machine's or the container's.
+    /// Memory of all tasks, such as 16GB, beyond which they spill. Default: 70% of the machine's or the container's.
     #[arg(long, value_name = "BYTES")]
-    pub memory: Option<u64>,
+    pub memory: Option<ByteSize>,
     /// Folder for spilled rows and rows that move between executors. Default: a temporary folder.
     #[arg(long, value_name = "FOLDER")]
     pub work: Option<PathBuf>,
@@ -79,7 +80,7 @@ pub async fn schedule(options: &SchedulerOptions) -> Result<()> {
         executor_timeout_seconds: options.executor_timeout,
         no_executors_grace_period_seconds: options.executor_timeout,
         expire_dead_executor_interval_seconds: (options.executor_timeout / 4).max(1),
-        scheduling_policy: TaskSchedulingPolicy::PullStaged,
+        scheduling_policy: TaskSchedulingPolicy::PushStaged,
         override_config_producer: Some(Arc::new(session_config)),
         override_physical_codec: Some(Arc::new(Codec::default())),
         ..SchedulerConfig::default()
@@ -111,9 +112,9 @@ pub async fn execute(options: &ExecutorOptions) -> Result<()> {
         scheduler_host: options.scheduler_host.clone(),
         scheduler_port: options.scheduler_port,
         scheduler_connect_timeout_seconds: 30,
-        task_scheduling_policy: TaskSchedulingPolicy::PullStaged,
+        task_scheduling_policy: TaskSchedulingPolicy::PushStaged,
         work_dir: work,
-        memory_pool_size: options.memory,
+        memory_pool_size: options.memory.map(|size| size.as_u64()),
         executor_heartbeat_interval_seconds: options.heartbeat,
         override_config_producer: Some(Arc::new(session_config)),
         override_physical_codec: Some(Arc::new(Codec::default())),

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{add_bad_rows, assert_same, single, write_log};
+use common::{add_bad_rows, assert_same, block_on, single, write_log};
 use lightgcn_cluster::{ClusterError, ClusterOptions, Place, Preparation};
 use lightgcn_core::Dataset;
 use lightgcn_data::{Duplicates, FutureRows, KCoreConfig, PrepareConfig, SplitConfig};
@@ -29,17 +29,6 @@ async fn local(
         .await?
         .dataset(&config)
         .await
-}
-
-/// Runs on a thread with room for the recursion of plans.
-fn block_on<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static) -> T {
-    let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    let runtime = runtime
-        .enable_all()
-        .thread_stack_size(32 << 20)
-        .build()
-        .unwrap();
-    runtime.block_on(async { tokio::spawn(future).await.unwrap() })
 }
 
 #[test]
@@ -92,7 +81,6 @@ fn every_split_gives_the_bytes_of_one_machine() {
     for config in configs {
         let expected = single(&logs, &config);
         let (logs, work) = (logs.clone(), folder.path().to_owned());
-        let shown = format!("{:?}", config.split);
         let got = block_on(async move { local(&logs, &config, &options(&work)).await });
         println!(
             "{shown}\n{:#?}",

@@ -84,6 +84,7 @@ pub use error::{DataError, Place, RowIssue, TripleIssue};
 pub use inspect::{Inspection, TrainingMemory};
 pub use knowledge::add_knowledge;
 pub use log::behaviors::behaviors_of;
+pub use log::catalogue_files::read_catalogue;
 pub use log::events::{EventLog, EventLogBuilder};
 pub use log::file::{LogEvent, LogFile, LogRow, log_files};
 pub use log::form::FileForm;

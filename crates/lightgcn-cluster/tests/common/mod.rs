@@ -1,5 +1,9 @@
 //! Logs, and datasets of one machine to compare with.
 
+#![allow(dead_code, reason = "each test uses some of it")]
+
+pub mod processes;
+
 use lightgcn_core::Dataset;
 use lightgcn_data::PrepareConfig;
 use lightgcn_store::DatasetFolder;
@@ -148,4 +152,15 @@ pub fn assert_same(cluster: &Dataset, single: &Dataset) {
     for (name, bytes) in &single {
         assert!(cluster[name] == *bytes, "{name} differs");
     }
+}
+
+/// Runs on threads with room for the recursion of plans.
+pub fn block_on<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static) -> T {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime
+        .enable_all()
+        .thread_stack_size(32 << 20)
+        .build()
+        .unwrap();
+    runtime.block_on(async { tokio::spawn(future).await.unwrap() })
 }

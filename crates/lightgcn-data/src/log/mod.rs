@@ -3,7 +3,7 @@
 pub(crate) mod address;
 pub(crate) mod behaviors;
 pub(crate) mod catalogue;
-mod catalogue_files;
+pub(crate) mod catalogue_files;
 mod digest;
 mod duplicates;
 pub(crate) mod events;
