@@ -30,6 +30,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tempfile::TempDir;
 
+/// A sort sets aside one part in this many of its share of the memory.
+const MERGE_PART: usize = 8;
+
+/// A batch has a row for this many bytes of a partition's share of the memory: several batches are in use at a time.
+const BYTES_OF_ROW: usize = 4_096;
+
+/// The least number of rows of a batch.
+const MIN_BATCH: usize = 64;
+
 /// Where steps run, and the folder for their results.
 pub(crate) struct Session {
     context: SessionContext,
@@ -241,10 +250,21 @@ fn config(options: &ClusterOptions) -> SessionConfig {
             false,
         )
         .set_bool("datafusion.sql_parser.map_string_types_to_utf8view", false);
-    match options.partitions {
+    let mut config = match options.partitions {
         Some(n) => config.with_target_partitions(n.get()),
         None => config,
+    };
+    if let Some(bytes) = options.memory {
+        // All partitions may sort at a time, and each sets some memory aside for merging what it spilled.
+        let share = bytes / config.target_partitions() as u64;
+        let share = usize::try_from(share).unwrap_or(usize::MAX);
+        let aside = &mut config.options_mut().execution.sort_spill_reservation_bytes;
+        *aside = (*aside).min(share / MERGE_PART);
+        let rows = (share / BYTES_OF_ROW).max(MIN_BATCH);
+        let rows = config.batch_size().min(rows);
+        config = config.with_batch_size(rows);
     }
+    config
 }
 
 /// Files as a table.

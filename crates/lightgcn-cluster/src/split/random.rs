@@ -20,10 +20,14 @@ pub(super) async fn split(
          (SELECT u, i, bool_or({}) AS has_target FROM events GROUP BY u, i)",
         targets(config)
     );
-    let n = session.keep("numbered", &pairs).await? as usize;
+    let n = session.keep("numbered", &pairs).await?;
+    let n = u32::try_from(n).map_err(|_| ClusterError::Unsupported {
+        what: "a random split of 2^32 pairs or more",
+    })?;
+    let (all, n) = (0..n, n as usize);
     let n_test = (n as f64 * test).round() as usize;
     let n_validation = ((n as f64 * validation).round() as usize).min(n - n_test);
-    let mut order: Vec<u32> = (0..n as u32).collect();
+    let mut order: Vec<u32> = all.collect();
     Random::new(config.config().seed, Stream::Split).shuffle(0, &mut order);
     order.truncate(n_test + n_validation);
     let (of_test, of_validation) = order.split_at(n_test);
