@@ -6,7 +6,7 @@ use ballista_core::error::{BallistaError, Result};
 use ballista_core::extension::SessionConfigExt;
 use ballista_executor::executor_process::{ExecutorProcessConfig, start_executor_process};
 use ballista_scheduler::cluster::BallistaCluster;
-use ballista_scheduler::config::SchedulerConfig;
+use ballista_scheduler::config::{SchedulerConfig, TaskDistributionPolicy};
 use ballista_scheduler::scheduler_process::start_server;
 use bytesize::ByteSize;
 use datafusion::prelude::SessionConfig;
@@ -81,6 +81,7 @@ pub async fn schedule(options: &SchedulerOptions) -> Result<()> {
         no_executors_grace_period_seconds: options.executor_timeout,
         expire_dead_executor_interval_seconds: (options.executor_timeout / 4).max(1),
         scheduling_policy: TaskSchedulingPolicy::PushStaged,
+        task_distribution: TaskDistributionPolicy::RoundRobin,
         override_config_producer: Some(Arc::new(session_config)),
         override_physical_codec: Some(Arc::new(Codec::default())),
         ..SchedulerConfig::default()

@@ -3,6 +3,7 @@
 use crate::checkpoint::CheckpointExec;
 use crate::codec::Codec;
 use crate::{ClusterError, ClusterOptions, Place};
+use ballista_core::config::BALLISTA_CLIENT_GRPC_TIMEOUT_SECONDS;
 use ballista_core::execution_plans::execute_physical_plan;
 use ballista_core::extension::SessionConfigExt;
 use ballista_core::serde::protobuf::scheduler_grpc_client::SchedulerGrpcClient;
@@ -29,6 +30,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tempfile::TempDir;
+
+/// How long the scheduler may take to answer a request.
+const REQUEST_SECONDS: u64 = 300;
 
 /// A sort sets aside one part in this many of its share of the memory.
 const MERGE_PART: usize = 8;
@@ -249,7 +253,8 @@ fn config(options: &ClusterOptions) -> SessionConfig {
             "datafusion.execution.parquet.schema_force_view_types",
             false,
         )
-        .set_bool("datafusion.sql_parser.map_string_types_to_utf8view", false);
+        .set_bool("datafusion.sql_parser.map_string_types_to_utf8view", false)
+        .set_u64(BALLISTA_CLIENT_GRPC_TIMEOUT_SECONDS, REQUEST_SECONDS);
     let mut config = match options.partitions {
         Some(n) => config.with_target_partitions(n.get()),
         None => config,

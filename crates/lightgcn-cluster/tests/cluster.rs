@@ -99,16 +99,22 @@ fn a_job_survives_an_executor_that_is_killed() {
     let folder = tempfile::tempdir().unwrap();
     let work = tempfile::tempdir().unwrap();
     let logs = write_log(folder.path(), 5_000, 10);
+    let expected = single(&logs, &config());
     let mut cluster = Cluster::start(2);
     let options = options(cluster.address(), work.path());
-    let got = start(&logs, &config(), &options);
-    wait_for("kept", work.path());
-    cluster.kill_executor(1);
-    match got.join().unwrap() {
-        Ok(dataset) => assert_same(&dataset, &single(&logs, &config())),
-        Err(error) => assert!(matches!(error, ClusterError::Step { .. }), "{error}"),
+    for (n, step) in ["users", "events", "pairs"].into_iter().enumerate() {
+        let got = start(&logs, &config(), &options);
+        wait_for(step, work.path());
+        cluster.kill_executor(n);
+        // Rows that it had computed for others are lost with it.
+        assert!(cluster.has_worked(n));
+        match got.join().unwrap() {
+            Ok(dataset) => assert_same(&dataset, &expected),
+            Err(error) => assert!(matches!(error, ClusterError::Step { .. }), "{error}"),
+        }
+        assert!(is_empty(work.path()));
+        cluster.add_executor();
     }
-    assert!(is_empty(work.path()));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! A scheduler and executors as processes.
 
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -48,7 +49,7 @@ impl Cluster {
                 "--listen",
                 &format!("127.0.0.1:{port}"),
                 "--executor-timeout",
-                "6",
+                "30",
             ])
             .spawn()
             .unwrap();
@@ -65,7 +66,7 @@ impl Cluster {
         cluster
     }
 
-    fn add_executor(&mut self) {
+    pub fn add_executor(&mut self) {
         let (port, grpc_port) = (free_port(), free_port());
         let executor = command()
             .arg("executor")
@@ -80,6 +81,8 @@ impl Cluster {
             .args(["--scheduler-port", &self.port.to_string()])
             .args(["--port", &port.to_string()])
             .args(["--grpc-port", &grpc_port.to_string()])
+            .arg("--work")
+            .arg(self.work(self.executors.len()))
             .current_dir(self.folder.path())
             .spawn();
         self.executors.push(executor.unwrap());
@@ -88,6 +91,16 @@ impl Cluster {
 
     pub fn address(&self) -> String {
         format!("df://127.0.0.1:{}", self.port)
+    }
+
+    /// Whether an executor has computed rows for other tasks.
+    pub fn has_worked(&self, n: usize) -> bool {
+        let jobs = std::fs::read_dir(self.work(n));
+        jobs.is_ok_and(|mut jobs| jobs.next().is_some())
+    }
+
+    fn work(&self, n: usize) -> PathBuf {
+        self.folder.path().join(format!("executor-{n}"))
     }
 
     pub fn kill_executor(&mut self, n: usize) {
