@@ -49,7 +49,7 @@ impl Cluster {
                 "--listen",
                 &format!("127.0.0.1:{port}"),
                 "--executor-timeout",
-                "30",
+                "10",
             ])
             .spawn()
             .unwrap();

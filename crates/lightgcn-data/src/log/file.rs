@@ -198,3 +198,76 @@ impl LogFile {
         self.table.finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::read_events;
+    use lightgcn_core::BehaviorWeightsConfig;
+
+    const LOG: &str = "event_time,event_type,product_id,brand,price,user_id\n\
+         2019-10-01,view,a,,1.50,u\n\
+         2019-10-01,view,a,,1.5,u\n\
+         2019-10-02,purchase,b,runail,free,v\n\
+         2019-10-03,wish,b,,2,v\n\
+         2019-10-04,cart,c,,,w\n";
+
+    #[test]
+    fn a_file_has_the_rows_of_a_log() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log.csv");
+        std::fs::write(&path, LOG).unwrap();
+        let weights = BehaviorWeightsConfig::shop_log().check().unwrap();
+        let config = ReadConfig {
+            skip_bad_rows: true,
+            ..ReadConfig::default()
+        };
+        let files = log_files(&[&path], &config).unwrap();
+        assert_eq!(files, [(path.clone(), false)]);
+        let mut file = LogFile::open(&path, false, &config, &weights)
+            .unwrap()
+            .unwrap();
+        let (mut times, mut digests, mut missing, mut bad) = (vec![], vec![], vec![], vec![]);
+        while let Some(row) = file.next_row().unwrap() {
+            match row {
+                LogRow::Event(event) => {
+                    times.push(event.time);
+                    digests.push(event.digest);
+                    missing.push(event.missing);
+                }
+                LogRow::Bad(issue) => bad.push(issue.reason()),
+                LogRow::Ignored => panic!("no behavior is ignored"),
+            }
+        }
+        assert_eq!(file.n_rows(), 5);
+        assert_eq!(bad, ["unknown behavior"]);
+        // The first two rows are the same, whatever zeros their prices end with.
+        assert_eq!(digests[0], digests[1]);
+        digests.dedup();
+        assert_eq!(digests.len(), 3);
+        let named = |bits: u8| LogEvent::MISSING[bits.trailing_zeros() as usize];
+        assert_eq!(named(missing[2]), "bad price");
+        assert_eq!(named(missing[3]), "no price");
+        let log = read_events(&[&path], &config, &weights).unwrap();
+        assert_eq!(log.times(), &times[1..]);
+        assert_eq!(log.inputs(), [file.finish().unwrap()]);
+    }
+
+    #[test]
+    fn an_empty_file_is_an_error_if_it_was_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log.csv");
+        std::fs::write(&path, "").unwrap();
+        let weights = BehaviorWeightsConfig::shop_log().check().unwrap();
+        let config = ReadConfig::default();
+        assert!(
+            LogFile::open(&path, true, &config, &weights)
+                .unwrap()
+                .is_none()
+        );
+        assert!(matches!(
+            LogFile::open(&path, false, &config, &weights),
+            Err(DataError::EmptyFile { .. })
+        ));
+    }
+}
