@@ -131,7 +131,11 @@ fn run(command: Command) -> Result<(), Box<dyn Error>> {
         // Polled by a worker, whose stack is large.
         tokio::spawn(async move {
             match command {
-                Command::Prepare(args) => prepare(&args).await.map_err(Into::into),
+                Command::Prepare(args) => tokio::select! {
+                    result = prepare(&args) => result,
+                    // The folder for the results of steps is removed.
+                    _ = tokio::signal::ctrl_c() => Err("interrupted".to_owned()),
+                },
                 Command::Scheduler(options) => services::schedule(&options)
                     .await
                     .map_err(|e| e.to_string()),

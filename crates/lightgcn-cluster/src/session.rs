@@ -291,7 +291,7 @@ fn work_folder(parent: &Path) -> Result<TempDir, ClusterError> {
     let parent = std::path::absolute(parent).map_err(to_error)?;
     let mut folder = tempfile::Builder::new();
     folder.prefix(".lightgcn-cluster-");
-    // Executors may run as other users.
+    // Executors may run as other users: who may write there is up to the umask.
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
@@ -301,15 +301,7 @@ fn work_folder(parent: &Path) -> Result<TempDir, ClusterError> {
 }
 
 fn create(folder: &Path) -> Result<(), ClusterError> {
-    let to_error = |source| work_error(folder, source);
-    std::fs::create_dir_all(folder).map_err(to_error)?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let all = std::fs::Permissions::from_mode(0o777);
-        std::fs::set_permissions(folder, all).map_err(to_error)?;
-    }
-    Ok(())
+    std::fs::create_dir_all(folder).map_err(|source| work_error(folder, source))
 }
 
 fn work_error(path: &Path, source: io::Error) -> ClusterError {

@@ -11,8 +11,10 @@ use datafusion::parquet::arrow::ArrowWriter;
 use lightgcn_cluster::{ClusterError, ClusterOptions, Place, Preparation};
 use lightgcn_core::Dataset;
 use lightgcn_data::{Duplicates, FutureRows, KCoreConfig, PrepareConfig, SplitConfig};
+use lightgcn_store::{DatasetFolder, beside};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 
 fn options(work: &Path) -> ClusterOptions {
@@ -202,4 +204,77 @@ fn write_parquet(path: &Path) {
     let mut writer = ArrowWriter::try_new(file, batch.schema(), None).unwrap();
     writer.write(&batch).unwrap();
     writer.close().unwrap();
+}
+
+#[test]
+fn the_command_writes_what_is_split_and_the_whole_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let logs = write_log(folder.path(), 300, 10);
+    let out = folder.path().join("shop.dataset");
+    let config = folder.path().join("shop.toml");
+    std::fs::write(
+        &config,
+        "[prepare]\nsplit = { kind = \"random\", test = 0.2 }\n",
+    )
+    .unwrap();
+    let prepare = |out: &Path, logs: &[PathBuf]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_lightgcn-cluster"));
+        command.args([
+            "prepare",
+            "--k-core",
+            "3",
+            "--partitions",
+            "3",
+            "--memory",
+            "1GB",
+        ]);
+        command
+            .arg("--config")
+            .arg(&config)
+            .arg("--out")
+            .arg(out)
+            .args(logs);
+        command.output().unwrap()
+    };
+    let output = prepare(&out, &logs);
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let mut config = PrepareConfig {
+        // The default of `lightgcn prepare`.
+        seed: 42,
+        k_core: KCoreConfig {
+            min_user_pairs: 3,
+            min_item_pairs: 3,
+        },
+        split: SplitConfig::Random {
+            validation: 0.025,
+            test: 0.2,
+        },
+        ..PrepareConfig::default()
+    };
+    for ending in ["", ".whole"] {
+        let dataset = Dataset::load(beside(&out, ending)).unwrap();
+        assert_same(&dataset, &single(&logs, &config));
+        config.split = SplitConfig::None;
+    }
+    // Nothing is left of a preparation that fails.
+    let failed = folder.path().join("failed.dataset");
+    add_bad_rows(&logs[0]);
+    assert_eq!(prepare(&failed, &logs).status.code(), Some(1));
+    let names = std::fs::read_dir(folder.path()).unwrap();
+    let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<String> = names.collect();
+    names.sort();
+    let expected = [
+        "log-0.csv",
+        "log-1.csv",
+        "log-2.csv",
+        "shop.dataset",
+        "shop.dataset.whole",
+        "shop.toml",
+    ];
+    assert_eq!(names, expected);
 }

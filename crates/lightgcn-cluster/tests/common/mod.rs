@@ -2,7 +2,7 @@
 
 #![allow(dead_code, reason = "each test uses some of it")]
 
-pub mod processes;
+pub(crate) mod processes;
 
 use lightgcn_core::Dataset;
 use lightgcn_data::PrepareConfig;
@@ -19,7 +19,7 @@ const HEADERS: [&str; 3] = [
 ];
 
 /// Writes a log of three files with `n` rows each. `skew` is the share in hundredths of the rows of one user.
-pub fn write_log(folder: &Path, n: u64, skew: u64) -> Vec<PathBuf> {
+pub(crate) fn write_log(folder: &Path, n: u64, skew: u64) -> Vec<PathBuf> {
     let mut state = 7u64;
     let mut draw = move |below: u64| {
         state = state
@@ -96,7 +96,7 @@ fn line(
 }
 
 /// Adds rows that cannot be used, of each kind that a row of text can have.
-pub fn add_bad_rows(file: &Path) {
+pub(crate) fn add_bad_rows(file: &Path) {
     let mut text = std::fs::read(file).unwrap();
     for row in [
         &b"2019-10-01 00:00:00 UTC,view,1\n"[..],
@@ -117,18 +117,18 @@ pub fn add_bad_rows(file: &Path) {
 }
 
 /// The dataset of one machine.
-pub fn single(logs: &[PathBuf], config: &PrepareConfig) -> Dataset {
+pub(crate) fn single(logs: &[PathBuf], config: &PrepareConfig) -> Dataset {
     lightgcn_data::prepare(logs, config).unwrap()
 }
 
 /// The files of a dataset's folder.
-pub fn files(dataset: &Dataset, folder: &Path) -> BTreeMap<String, Vec<u8>> {
+pub(crate) fn files(dataset: &Dataset, folder: &Path) -> BTreeMap<String, Vec<u8>> {
     dataset.save(folder).unwrap();
     folder_files(folder)
 }
 
 /// The files of a folder, by name.
-pub fn folder_files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+pub(crate) fn folder_files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let entries = std::fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap());
@@ -140,7 +140,7 @@ pub fn folder_files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
 }
 
 /// Checks that two datasets have the same bytes, and shows what differs otherwise.
-pub fn assert_same(cluster: &Dataset, single: &Dataset) {
+pub(crate) fn assert_same(cluster: &Dataset, single: &Dataset) {
     let folder = tempfile::tempdir().unwrap();
     assert_eq!(cluster.lineage, single.lineage);
     let cluster = files(cluster, &folder.path().join("cluster"));
@@ -155,7 +155,7 @@ pub fn assert_same(cluster: &Dataset, single: &Dataset) {
 }
 
 /// Runs on threads with room for the recursion of plans.
-pub fn block_on<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static) -> T {
+pub(crate) fn block_on<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static) -> T {
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime = runtime
         .enable_all()

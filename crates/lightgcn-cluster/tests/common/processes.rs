@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// Ends its processes when it is dropped.
-pub struct Cluster {
+pub(crate) struct Cluster {
     port: u16,
     scheduler: Child,
     executors: Vec<Child>,
@@ -16,7 +16,7 @@ pub struct Cluster {
 }
 
 /// A port that nothing listens on.
-pub fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     listener.local_addr().unwrap().port()
 }
@@ -40,7 +40,7 @@ fn wait_for(port: u16) {
 }
 
 impl Cluster {
-    pub fn start(n_executors: usize) -> Self {
+    pub(crate) fn start(n_executors: usize) -> Self {
         let port = free_port();
         let folder = tempfile::tempdir().unwrap();
         let scheduler = command()
@@ -66,7 +66,7 @@ impl Cluster {
         cluster
     }
 
-    pub fn add_executor(&mut self) {
+    pub(crate) fn add_executor(&mut self) {
         let (port, grpc_port) = (free_port(), free_port());
         let executor = command()
             .arg("executor")
@@ -89,12 +89,12 @@ impl Cluster {
         wait_for(port);
     }
 
-    pub fn address(&self) -> String {
+    pub(crate) fn address(&self) -> String {
         format!("df://127.0.0.1:{}", self.port)
     }
 
     /// Whether an executor has computed rows for other tasks.
-    pub fn has_worked(&self, n: usize) -> bool {
+    pub(crate) fn has_worked(&self, n: usize) -> bool {
         let jobs = std::fs::read_dir(self.work(n));
         jobs.is_ok_and(|mut jobs| jobs.next().is_some())
     }
@@ -103,11 +103,11 @@ impl Cluster {
         self.folder.path().join(format!("executor-{n}"))
     }
 
-    pub fn kill_executor(&mut self, n: usize) {
+    pub(crate) fn kill_executor(&mut self, n: usize) {
         end(&mut self.executors[n]);
     }
 
-    pub fn kill_scheduler(&mut self) {
+    pub(crate) fn kill_scheduler(&mut self) {
         end(&mut self.scheduler);
     }
 }
