@@ -44,9 +44,9 @@
 //!
 //! | step | items |
 //! |---|---|
-//! | reading | [`LogFormat`], [`LogPreset`], [`ReadConfig`], [`behaviors_of`], [`read_events`], [`read_log`], [`EventLog`], [`EventLogBuilder`] |
+//! | reading | [`LogFormat`], [`LogPreset`], [`ReadConfig`], [`behaviors_of`], [`read_events`], [`read_log`], [`EventLog`], [`EventLogBuilder`]; file by file: [`LogFile`] |
 //! | weighting and k-core | [`interactions`], [`KCoreConfig`], [`k_core`] |
-//! | splitting | [`SplitConfig`], [`TimeCut`] |
+//! | splitting | [`SplitConfig`], [`TimeCut`], [`TimeCuts`] |
 //! | all in one | [`PrepareConfig`], [`prepare`], [`prepare_with_progress`], [`prepare_log`] |
 //! | facts about items | [`add_knowledge`], which [`prepare`] calls with its files of triples |
 //! | pair files | [`PairFiles`], and tables of pairs: [`PairTable`] |
@@ -84,7 +84,9 @@ pub use error::{DataError, Place, RowIssue, TripleIssue};
 pub use inspect::{Inspection, TrainingMemory};
 pub use knowledge::add_knowledge;
 pub use log::behaviors::behaviors_of;
+pub use log::catalogue_files::read_catalogue;
 pub use log::events::{EventLog, EventLogBuilder};
+pub use log::file::{LogEvent, LogFile, LogRow, log_files};
 pub use log::form::FileForm;
 pub use log::format::{Duplicates, FutureRows, LogFormat, ReadConfig};
 pub use log::inputs::expand_paths;
@@ -95,6 +97,6 @@ pub use pairs::table::PairTable;
 pub use pairs::{PairFiles, ValidationInTrain};
 pub use prepare::{PrepareConfig, ValidPrepareConfig, prepare, prepare_log, prepare_with_progress};
 pub use quantiles::Quantiles;
-pub use split::{SplitConfig, TimeCut};
+pub use split::{SplitConfig, TimeCut, TimeCuts};
 pub use weigh::k_core::{KCore, KCoreConfig, k_core};
-pub use weigh::pairs::interactions;
+pub use weigh::pairs::{interactions, pair_weight};

@@ -146,7 +146,8 @@ impl ValidPrepareConfig {
     }
 
     /// The lineage of a dataset with these options, the times that its split `found`, its inputs and its stages.
-    fn lineage(
+    #[must_use]
+    pub fn lineage(
         &self,
         found: Vec<(&'static str, String)>,
         inputs: Vec<InputFile>,

@@ -192,13 +192,15 @@ pub(crate) fn check_range(seconds: i64) -> Result<i64, TimeIssue> {
 }
 
 /// The system's time, in seconds since 1970.
-pub(crate) fn now() -> i64 {
+#[must_use]
+pub fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(0, |since| since.as_secs() as i64)
 }
 
 /// The last time that is not in the future: a day after `now`, since clocks and zones differ.
-pub(crate) fn future_from(now: i64) -> i64 {
+#[must_use]
+pub fn future_from(now: i64) -> i64 {
     now.saturating_add(DAY)
 }
 

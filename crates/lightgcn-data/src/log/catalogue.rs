@@ -133,7 +133,7 @@ pub(crate) struct Details<'t> {
 pub(crate) struct Missing(u8);
 
 impl Missing {
-    const REASONS: [&'static str; 5] = [
+    pub(crate) const REASONS: [&'static str; 5] = [
         "bad category_id",
         "bad category_code",
         "bad brand",

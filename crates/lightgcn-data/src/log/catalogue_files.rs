@@ -12,7 +12,7 @@ use crate::log::odd_ids::plain;
 use crate::log::table::Table;
 use crate::log::wanted::Wanted;
 use crate::{DataError, LogFormat, ReadConfig, RowIssue};
-use lightgcn_core::{InputFile, ItemId, StageReport, Vocabulary};
+use lightgcn_core::{Catalogue, InputFile, ItemId, StageReport, Vocabulary};
 
 /// The options that name columns of details.
 const DETAILS: [&str; 4] = ["category_id", "category_code", "brand", "price"];
@@ -33,6 +33,21 @@ struct ItemColumns {
     product_id: usize,
     details: DetailColumns,
     listing: ListingColumns,
+}
+
+/// What the catalogue files of the options for reading say about `items`, the files, and a report. A value in a log takes
+/// precedence; [`read_events`](crate::read_events) does both.
+///
+/// # Errors
+/// Those of [`read_events`](crate::read_events) that concern catalogue files.
+pub fn read_catalogue(
+    config: &ReadConfig,
+    items: &Vocabulary<ItemId>,
+) -> Result<(Catalogue, Vec<InputFile>, StageReport), DataError> {
+    let files = read_catalogue_files(config, items)?;
+    let none = Observations::default();
+    let catalogue = none.catalogue(items.len(), &files.observations)?;
+    Ok((catalogue, files.inputs, files.report))
 }
 
 /// Reads catalogue files: CSV or Parquet with the format's `product_id` column and any of its columns that describe

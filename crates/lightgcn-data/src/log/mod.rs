@@ -3,12 +3,13 @@
 pub(crate) mod address;
 pub(crate) mod behaviors;
 pub(crate) mod catalogue;
-mod catalogue_files;
+pub(crate) mod catalogue_files;
 mod digest;
 mod duplicates;
 pub(crate) mod events;
 pub(crate) mod field_time;
 mod fields;
+pub(crate) mod file;
 mod foreign;
 pub(crate) mod form;
 pub(crate) mod format;
@@ -29,6 +30,7 @@ pub(crate) mod preset;
 pub(crate) mod reader;
 #[cfg(feature = "object-store")]
 mod remote;
+mod row;
 pub(crate) mod source;
 pub(crate) mod stream;
 pub(crate) mod table;

@@ -1,20 +1,18 @@
 //! Reads the files of a log.
 
 use crate::error::shown_path;
-use crate::log::catalogue::{
-    DetailColumns, Details, MissingCounts, Moment, Observations, skip_row,
-};
+use crate::log::catalogue::{MissingCounts, Moment, Observations, skip_row};
 use crate::log::catalogue_files::read_catalogue_files;
 use crate::log::duplicates::{DuplicateFinder, Limits, Seen, WaitingRow};
 use crate::log::events::Events;
-use crate::log::field_time::read_time;
 use crate::log::inputs::expand;
 use crate::log::messages;
+use crate::log::row::{Columns, RowParser};
 use crate::log::table::Table;
 use crate::log::tables::Tables;
 use crate::log::wanted::Wanted;
-use crate::{DataError, Duplicates, EventLog, FutureRows, ReadConfig, RowIssue, time};
-use lightgcn_core::{BehaviorId, BehaviorWeights, StageReport, TimeSpan};
+use crate::{DataError, Duplicates, EventLog, ReadConfig, RowIssue, time};
+use lightgcn_core::{BehaviorWeights, StageReport, TimeSpan};
 use std::path::Path;
 
 /// Progress of reading a log.
@@ -154,28 +152,6 @@ fn read_within<P: AsRef<Path>>(
     events.finish(&other, inputs, stages)
 }
 
-/// The positions of the columns in a file.
-struct Columns {
-    time: usize,
-    behavior: usize,
-    item: usize,
-    user: usize,
-    details: DetailColumns,
-}
-
-impl Columns {
-    fn find(table: &Table, config: &ReadConfig) -> Result<Self, DataError> {
-        let format = &config.format;
-        Ok(Self {
-            time: table.required(&format.event_time, "event_time")?,
-            behavior: table.required(&format.event_type, "event_type")?,
-            item: table.required(&format.product_id, "product_id")?,
-            user: table.required(&format.user_id, "user_id")?,
-            details: DetailColumns::find(table, config)?,
-        })
-    }
-}
-
 /// What happened to a row.
 enum Outcome {
     Kept,
@@ -188,29 +164,20 @@ enum Outcome {
 /// What accumulates from file to file.
 struct Reading<'a> {
     config: &'a ReadConfig,
-    labels: Vec<(String, Option<BehaviorId>)>,
+    parser: RowParser,
     finder: DuplicateFinder,
     events: Events,
     report: StageReport,
     missing: MissingCounts,
     progress: Progress,
-    now: i64,
-    /// The last time that is not in the future.
-    limit: i64,
 }
 
 impl<'a> Reading<'a> {
     fn new(config: &'a ReadConfig, behaviors: &BehaviorWeights, limits: Limits) -> Self {
-        let now = config.now.unwrap_or_else(time::now);
         Self {
             config,
-            now,
-            limit: match config.future_rows {
-                FutureRows::Refuse | FutureRows::Cap => time::future_from(now),
-                FutureRows::Keep => i64::MAX,
-            },
+            parser: RowParser::new(config, behaviors),
             missing: MissingCounts::default(),
-            labels: config.format.labels(behaviors).into_iter().collect(),
             finder: DuplicateFinder::new(limits),
             events: Events::new(config.format.normalize_ids),
             report: StageReport::new("read", "rows"),
@@ -271,7 +238,7 @@ impl<'a> Reading<'a> {
         report.kept -= n_duplicates;
         report.drop("exact duplicate", n_duplicates);
         missing.report(&mut report);
-        report.miss("time in the future", events.cap_times(self.limit));
+        report.miss("time in the future", events.cap_times(self.parser.limit));
         let times = events.times.iter();
         if let (Some(&first), Some(&last)) = (times.clone().min(), times.max()) {
             report.times = Some(TimeSpan {
@@ -289,7 +256,7 @@ impl<'a> Reading<'a> {
         table: &Table,
         columns: &Columns,
     ) -> Result<Result<Outcome, RowIssue>, DataError> {
-        let row = match self.parse(table, columns) {
+        let row = match self.parser.parse(table, columns) {
             Ok(Some(row)) => row,
             Ok(None) => return Ok(Ok(Outcome::Ignored)),
             Err(issue) => return Ok(Err(issue)),
@@ -310,7 +277,7 @@ impl<'a> Reading<'a> {
             .push(row.user, row.item, row.behavior, row.time)?;
         let moment = Moment {
             // A row from the future must not win as the latest.
-            time: if row.time > self.limit {
+            time: if row.time > self.parser.limit {
                 i64::MIN
             } else {
                 row.time
@@ -332,63 +299,6 @@ impl<'a> Reading<'a> {
         observations.observe(item, moment, &row.details);
         Ok(Ok(Outcome::Kept))
     }
-
-    /// The row's event, or `None` if its behavior is ignored.
-    #[inline]
-    fn parse<'t>(&self, table: &'t Table, columns: &Columns) -> Result<Option<Row<'t>>, RowIssue> {
-        table.check_shape()?;
-        let Some(behavior) = self.behavior(table, columns.behavior)? else {
-            return Ok(None);
-        };
-        let time = self.time(table, columns.time)?;
-        Ok(Some(Row {
-            details: columns.details.read(table)?,
-            user: table.id(columns.user)?,
-            item: table.id(columns.item)?,
-            behavior,
-            time,
-        }))
-    }
-
-    #[inline]
-    fn time(&self, table: &Table, column: usize) -> Result<i64, RowIssue> {
-        let last = match self.config.future_rows {
-            FutureRows::Refuse => self.limit,
-            FutureRows::Cap | FutureRows::Keep => i64::MAX,
-        };
-        read_time(table, column, self.config.format.time_unit, self.now, last)
-    }
-
-    #[inline]
-    fn behavior(&self, table: &Table, column: usize) -> Result<Option<BehaviorId>, RowIssue> {
-        let label = table.field(column);
-        let known = self.labels.iter().find(|(l, _)| l.as_bytes() == label);
-        known
-            .map(|&(_, behavior)| behavior)
-            .ok_or_else(|| self.behavior_issue(table, column))
-    }
-
-    #[cold]
-    fn behavior_issue(&self, table: &Table, column: usize) -> RowIssue {
-        let (column, value) = (table.column_name(column), table.shown(column));
-        if value == column {
-            return RowIssue::Header;
-        }
-        RowIssue::UnknownBehavior {
-            column,
-            value,
-            known: self.labels.iter().map(|(l, _)| l.clone()).collect(),
-        }
-    }
-}
-
-/// The fields of a row.
-struct Row<'t> {
-    user: &'t str,
-    item: &'t str,
-    behavior: BehaviorId,
-    time: i64,
-    details: Details<'t>,
 }
 
 #[cfg(test)]

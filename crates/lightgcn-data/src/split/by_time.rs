@@ -5,10 +5,13 @@ use crate::weigh::pairs::Pairs;
 use crate::{DataError, EventLog, time};
 use lightgcn_core::StageReport;
 
-/// The first second of the validation and of the test period.
-struct Cuts {
-    validation: i64,
-    test: i64,
+/// The first seconds of the held-out periods.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TimeCuts {
+    /// The first second of validation.
+    pub validation: i64,
+    /// The first second of the test, `i64::MAX` if there is none.
+    pub test: i64,
 }
 
 pub(super) fn split(
@@ -18,16 +21,12 @@ pub(super) fn split(
     is_target: impl Fn(usize) -> bool,
 ) -> Result<Parts, DataError> {
     let cuts = cuts(log, validation, test, &is_target)?;
-    let mut found = vec![("split.validation.from", time::display(cuts.validation))];
-    if cuts.test < i64::MAX {
-        found.push(("split.test.from", time::display(cuts.test)));
-    }
     let mut parts = Parts {
         trains: log.times().iter().map(|&t| t < cuts.validation).collect(),
         validation: HeldOut::new("validation", "targets"),
         test: HeldOut::new("test", "targets"),
         report: StageReport::new("split", "events"),
-        found,
+        found: cuts.found(),
         inputs: Vec::new(),
     };
     let tests = log.times().iter().filter(|&&t| t >= cuts.test).count() as u64;
@@ -79,41 +78,59 @@ impl HeldOut {
     }
 }
 
-/// Finds the cuts; shares refer to the sorted times of the target events.
+/// Finds the cuts of a log.
 fn cuts(
     log: &EventLog,
     validation: &TimeCut,
     test: &TimeCut,
     is_target: impl Fn(usize) -> bool,
-) -> Result<Cuts, DataError> {
+) -> Result<TimeCuts, DataError> {
     let targets = (0..log.n_events()).filter(|&event| is_target(event));
     let mut times: Vec<i64> = targets.map(|event| log.times()[event]).collect();
     times.sort_unstable();
-    let (Some(&first), Some(&last)) = (times.first(), times.last()) else {
-        return Err(DataError::NothingToTrain {
-            report: "the log has no events of a target behavior".to_owned(),
-        });
-    };
-    let has_test = !test.is_absent();
-    let test = match test {
-        TimeCut::Share(_) if !has_test => i64::MAX,
-        TimeCut::Share(share) => begin_of_share(&times, *share, times.len()),
-        TimeCut::At(text) => parse(text)?,
-    };
-    let before_test = times.partition_point(|&t| t < test);
-    let validation = match validation {
-        TimeCut::Share(share) if *share > 0.0 && before_test > 0 => {
-            begin_of_share(&times, *share, before_test)
-        }
-        TimeCut::Share(_) => test,
-        TimeCut::At(text) => parse(text)?,
-    };
-    let cuts = Cuts { validation, test };
-    cuts.check(first, last, has_test)?;
-    Ok(cuts)
+    TimeCuts::find(&times, validation, test)
 }
 
-impl Cuts {
+impl TimeCuts {
+    /// Finds the cuts; shares refer to `times`, those of the target events in ascending order.
+    ///
+    /// # Errors
+    /// Those of [`prepare_log`](crate::prepare_log) for a split by time.
+    pub fn find(times: &[i64], validation: &TimeCut, test: &TimeCut) -> Result<Self, DataError> {
+        let (Some(&first), Some(&last)) = (times.first(), times.last()) else {
+            return Err(DataError::NothingToTrain {
+                report: "the log has no events of a target behavior".to_owned(),
+            });
+        };
+        let has_test = !test.is_absent();
+        let test = match test {
+            TimeCut::Share(_) if !has_test => i64::MAX,
+            TimeCut::Share(share) => begin_of_share(times, *share, times.len()),
+            TimeCut::At(text) => parse(text)?,
+        };
+        let before_test = times.partition_point(|&t| t < test);
+        let validation = match validation {
+            TimeCut::Share(share) if *share > 0.0 && before_test > 0 => {
+                begin_of_share(times, *share, before_test)
+            }
+            TimeCut::Share(_) => test,
+            TimeCut::At(text) => parse(text)?,
+        };
+        let cuts = Self { validation, test };
+        cuts.check(first, last, has_test)?;
+        Ok(cuts)
+    }
+
+    /// The cuts as text, for a lineage.
+    #[must_use]
+    pub fn found(&self) -> Vec<(&'static str, String)> {
+        let mut found = vec![("split.validation.from", time::display(self.validation))];
+        if self.test < i64::MAX {
+            found.push(("split.test.from", time::display(self.test)));
+        }
+        found
+    }
+
     /// Checks that each part has targets, the first and the last of which are at these times.
     fn check(&self, first: i64, last: i64, has_test: bool) -> Result<(), DataError> {
         let &Self { validation, test } = self;

@@ -8,6 +8,7 @@ mod given;
 mod leave_last_out;
 mod random;
 
+pub use by_time::TimeCuts;
 pub(crate) use by_time::begin_of_share;
 
 use crate::{DataError, EventLog, ReadConfig, time};
@@ -172,7 +173,8 @@ impl SplitConfig {
     }
 
     /// Whether there is a test part.
-    pub(crate) fn has_test(&self) -> bool {
+    #[must_use]
+    pub fn has_test(&self) -> bool {
         match self {
             Self::None => false,
             Self::ByTime { test, .. } => !test.is_absent(),
@@ -181,7 +183,8 @@ impl SplitConfig {
     }
 
     /// What to do if no test target is left.
-    pub(crate) fn advice(&self) -> &'static str {
+    #[must_use]
+    pub fn advice(&self) -> &'static str {
         match self {
             Self::Given { .. } => {
                 "use users and items from the log, with ids written as in the log"

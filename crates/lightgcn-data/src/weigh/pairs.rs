@@ -146,6 +146,38 @@ fn by_user(log: &EventLog, chosen: impl Fn(usize) -> bool) -> (Vec<u32>, Vec<u32
     (events, next)
 }
 
+/// The weight of a pair with these events, in the order of the log (sums of decayed counts depend on it): what each
+/// did, and when. Ages count from `now`, see [`reference_time`]. O(events + behaviors).
+///
+/// # Panics
+/// If an event's behavior has no weight.
+#[must_use]
+pub fn pair_weight(
+    events: impl Iterator<Item = (BehaviorId, i64)>,
+    behaviors: &BehaviorWeights,
+    now: i64,
+) -> f64 {
+    let mut decayed = vec![0f64; behaviors.behaviors().len()];
+    weigh(events, behaviors, now, &mut decayed)
+}
+
+/// [`pair_weight`] with room for the decayed count of each behavior.
+fn weigh(
+    events: impl Iterator<Item = (BehaviorId, i64)>,
+    behaviors: &BehaviorWeights,
+    now: i64,
+    decayed: &mut [f64],
+) -> f64 {
+    decayed.fill(0.0);
+    let mut has_target = false;
+    for (behavior, time) in events {
+        let age_days = (now - time) as f64 / SECONDS_PER_DAY;
+        decayed[behavior.index()] += behaviors.decay(age_days);
+        has_target |= behaviors.is_target(behavior);
+    }
+    behaviors.combine(decayed, has_target)
+}
+
 /// Turns grouped events into interactions.
 pub(crate) struct Weighing<'a> {
     pub(crate) log: &'a EventLog,
@@ -185,18 +217,13 @@ impl Weighing<'_> {
         let mut decayed = vec![0f64; table.len()];
         for pair in (0..pairs.len()).filter(|&pair| chosen(pair)) {
             events.clear();
-            decayed.fill(0.0);
-            let mut has_target = false;
-            for &event in pairs.events(pair) {
+            let log = self.log;
+            let of_pair = pairs.events(pair).iter().map(|&event| {
                 let event = event as usize;
-                let behavior = BehaviorId(self.log.behaviors()[event]);
-                let time = self.log.times()[event];
-                let age_days = (self.now - time) as f64 / SECONDS_PER_DAY;
-                decayed[behavior.index()] += self.behaviors.decay(age_days);
-                has_target |= self.behaviors.is_target(behavior);
-                events.push(PairEvent::new(behavior, time));
-            }
-            let weight = self.behaviors.combine(&decayed, has_target);
+                (BehaviorId(log.behaviors()[event]), log.times()[event])
+            });
+            let weight = weigh(of_pair.clone(), self.behaviors, self.now, &mut decayed);
+            events.extend(of_pair.map(|(behavior, time)| PairEvent::new(behavior, time)));
             let (user, item) = pairs.ids()[pair];
             if !((weight as f32).is_finite() && weight as f32 > 0.0) {
                 return Err(self.weight_error(user, item, weight).into());

@@ -1,5 +1,5 @@
 use super::*;
-use crate::{LogFormat, Place};
+use crate::{FutureRows, LogFormat, Place};
 use lightgcn_core::{BehaviorWeightsConfig, ItemId};
 use proptest::prelude::*;
 use std::io::Write;
