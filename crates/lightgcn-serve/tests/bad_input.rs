@@ -6,7 +6,7 @@ mod common;
 use axum::body::Body;
 use axum::http::Request;
 use bytes::Bytes;
-use common::{artifact_of, config, get, post, send, service, service_with};
+use common::{artifact_at, config, get, post, send, service, service_with};
 use lightgcn_recommend::Recommender;
 use lightgcn_serve::{MemoryEvents, Service};
 use serde_json::json;
@@ -241,7 +241,7 @@ async fn an_invalid_event_rejects_the_whole_post() {
 #[tokio::test]
 async fn dates_and_days_are_no_seconds() {
     // Trained on events of 2020.
-    let recommender = Recommender::from_artifact(artifact_of(1.0, 1_580_000_000)).unwrap();
+    let recommender = Recommender::from_artifact(artifact_at(1.0, 1_580_000_000)).unwrap();
     let events = Arc::new(MemoryEvents::default());
     let router = Service::from_recommender(recommender, config(), events)
         .unwrap()

@@ -35,11 +35,11 @@ pub(crate) const HOSTILE: &str = "<script>alert('x')</script>";
 /// The score of a pair is `sign` times the item's number, so a model of sign 1 lists the highest numbers first, and
 /// one of sign −1 the lowest.
 pub(crate) fn artifact(sign: f32) -> Artifact {
-    artifact_of(sign, TRAINED)
+    artifact_at(sign, TRAINED)
 }
 
 /// As [`artifact`], with this time of all training pairs.
-pub(crate) fn artifact_of(sign: f32, trained: i64) -> Artifact {
+pub(crate) fn artifact_at(sign: f32, trained: i64) -> Artifact {
     let config = BehaviorWeightsConfig::shop_log();
     let names: Vec<&str> = config.behaviors.iter().map(|b| b.name.as_str()).collect();
     let mut pairs = InteractionsBuilder::from_names(&names, &["purchase"]).unwrap();
