@@ -134,7 +134,7 @@ fn run(command: Command) -> Result<(), Box<dyn Error>> {
                 Command::Prepare(args) => tokio::select! {
                     result = prepare(&args) => result,
                     // The folder for the results of steps is removed.
-                    _ = tokio::signal::ctrl_c() => Err("interrupted".to_owned()),
+                    _ = ended() => Err("interrupted".to_owned()),
                 },
                 Command::Scheduler(options) => services::schedule(&options)
                     .await
@@ -147,6 +147,23 @@ fn run(command: Command) -> Result<(), Box<dyn Error>> {
         .await
     })??;
     Ok(())
+}
+
+/// Returns when the process is told to end.
+async fn ended() {
+    let interrupted = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminated) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = interrupted => {}
+                _ = terminated.recv() => {}
+            }
+            return;
+        }
+    }
+    drop(interrupted.await);
 }
 
 async fn prepare(args: &PrepareArgs) -> Result<(), String> {

@@ -23,7 +23,7 @@ pub struct SchedulerOptions {
     /// Name or address by which executors reach the scheduler.
     #[arg(long, value_name = "HOST", default_value = "localhost")]
     pub external_host: String,
-    /// Time without a sign of life after which an executor is lost, in seconds.
+    /// Time without a sign of life after which an executor is lost, in seconds; several times its --heartbeat.
     #[arg(long, value_name = "SECONDS", default_value_t = 180)]
     pub executor_timeout: u64,
 }
