@@ -148,36 +148,41 @@ impl Checkpoint {
         O: Optimizer<M, B>,
     {
         let invalid = |detail| self.damaged(detail);
-        let model = to_bytes::<B, _>(run.model.clone().into_record()).map_err(invalid)?;
-        let optimizer = to_bytes::<B, _>(run.optimizer.to_record()).map_err(invalid)?;
-        let mut parts = vec![("model.mpk", model), ("optimizer.mpk", optimizer)];
-        if let Some(best) = run.best {
-            let best = to_bytes::<B, _>(best.clone().into_record()).map_err(invalid)?;
-            parts.push(("best.mpk", best));
-        }
-        if !run.thresholds.is_empty() {
-            let numbers = run.thresholds.iter();
-            let bytes = numbers.flat_map(|number| number.to_le_bytes()).collect();
-            parts.push((THRESHOLDS, bytes));
-        }
-        let manifest = Manifest {
-            format: FORMAT.to_owned(),
-            format_version: FORMAT_VERSION,
-            job: self.job.clone().unwrap_or_default(),
-            state: run.state.clone(),
-            files: parts
-                .iter()
-                .map(|(name, b)| ((*name).to_owned(), sha256(b)))
-                .collect(),
-        };
-        let json = serde_json::to_vec_pretty(&manifest).map_err(|e| invalid(e.to_string()))?;
-        parts.push(("manifest.json", json));
         write_folder_atomically(&self.path, FORMAT, |folder| {
-            for (name, bytes) in &parts {
+            let mut files = Vec::new();
+            // One after the other: each is as large as a table or two.
+            let mut write = |name: &str, bytes: Vec<u8>| {
                 let path = folder.join(name);
-                std::fs::write(&path, bytes).map_err(TrainError::io("writing", &path))?;
+                std::fs::write(&path, &bytes).map_err(TrainError::io("writing", &path))?;
+                files.push((name.to_owned(), sha256(&bytes)));
+                Ok::<(), TrainError>(())
+            };
+            let model = run.model.clone().into_record();
+            write("model.mpk", to_bytes::<B, _>(model).map_err(invalid)?)?;
+            let optimizer = run.optimizer.to_record();
+            let optimizer = to_bytes::<B, _>(optimizer).map_err(invalid)?;
+            write("optimizer.mpk", optimizer)?;
+            if let Some(best) = run.best {
+                let best = to_bytes::<B, _>(best.clone().into_record()).map_err(invalid)?;
+                write("best.mpk", best)?;
             }
-            Ok(())
+            if !run.thresholds.is_empty() {
+                let numbers = run.thresholds.iter();
+                write(
+                    THRESHOLDS,
+                    numbers.flat_map(|number| number.to_le_bytes()).collect(),
+                )?;
+            }
+            let manifest = Manifest {
+                format: FORMAT.to_owned(),
+                format_version: FORMAT_VERSION,
+                job: self.job.clone().unwrap_or_default(),
+                state: run.state.clone(),
+                files,
+            };
+            let json = serde_json::to_vec_pretty(&manifest).map_err(|e| invalid(e.to_string()))?;
+            let path = folder.join("manifest.json");
+            std::fs::write(&path, json).map_err(TrainError::io("writing", &path))
         })
     }
 
