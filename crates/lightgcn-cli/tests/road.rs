@@ -400,6 +400,20 @@ fn pair_files_work_like_logs() {
     let fewer = ["--pairs-train", "train.txt", "--pairs-test", "test.txt"];
     let words = [];
     work.refused(&[&["evaluate", "model"][..], &fewer].concat(), &words);
+    // Retrained on all of the training file, it has not seen the test file.
+    let chosen = ["--pairs-train", "train.txt", "--pairs-valid", "valid.txt"];
+    work.json(
+        &[
+            &["train", "--refit", "--out", "refit"][..],
+            &chosen,
+            &small,
+            &rate,
+        ]
+        .concat(),
+    );
+    let report = work.json(&[&["evaluate", "refit", "-k", "4"][..], &fewer].concat());
+    assert_eq!(report["n_targets"], json!(40));
+    work.refused(&[&["evaluate", "refit"][..], &files].concat(), &words);
     let overlap = ["--pairs-train", "train.txt", "--pairs-test", "valid.txt"];
     let words = ["valid.txt", "line 1", "train.txt", "remove"];
     work.refused(&[&["train", "--out", "x"][..], &overlap].concat(), &words);

@@ -111,17 +111,19 @@ pub(super) fn whole(args: &DataArgs, dataset: &Dataset) -> anyhow::Result<Datase
 pub(crate) fn open_trained_on(dataset: &Dataset, path: &Path) -> anyhow::Result<Recommender> {
     let recommender = Recommender::open(path)?;
     let artifact = recommender.artifact();
+    // A model that was retrained on the whole of a training file of pairs has not seen the test file.
+    let knows_this_part = artifact.users == dataset.users
+        && artifact.items == dataset.items
+        && artifact.train == *dataset.split.train.interactions();
     ensure!(
-        !artifact.lineage.options.contains_key("refit"),
+        knows_this_part || !artifact.lineage.options.contains_key("refit"),
         "the model in {} was retrained on the whole log, so it has seen the test part; the metrics \
         of the chosen model are in its lineage.json. Train without --refit to evaluate here, or \
         use --windows",
         path.display()
     );
     ensure!(
-        artifact.users == dataset.users
-            && artifact.items == dataset.items
-            && artifact.train == *dataset.split.train.interactions(),
+        knows_this_part,
         "the model in {} was not trained on this dataset's training part, so its metrics would be \
         inflated; evaluate it on its own dataset, or train it on this one",
         path.display()
