@@ -12,7 +12,6 @@ use lightgcn_kernels::{
     softmax_loss_gradient,
 };
 use lightgcn_loss::TopKConfig;
-use lightgcn_sample::PositiveSet;
 use rayon::prelude::*;
 
 /// Computes steps from batches that the host plans.
@@ -27,19 +26,11 @@ pub(crate) struct HostSteps<B: TrainingBackend> {
 
 impl<B: TrainingBackend> HostSteps<B> {
     pub(crate) fn new(setup: &LinearSetup<'_>, graph: SparseMatrix<B>) -> Self {
-        let config = setup.config;
-        let weighted = config.positives == PositiveSet::AllPairs;
         Self {
             alphas: setup.linear.alphas.clone(),
-            l2: config.l2,
-            pairs_per_part: config.batch_size,
-            planner: Planner::new(
-                setup.loss,
-                config.seed,
-                weighted,
-                setup.sampler,
-                graph.n_rows(),
-            ),
+            l2: setup.config.l2,
+            pairs_per_part: setup.config.batch_size,
+            planner: Planner::new(setup, graph.n_rows()),
             graph,
         }
     }
@@ -51,6 +42,7 @@ impl<B: TrainingBackend> StepEngine<B, Tensor<B, 2>, Tensor<B, 2>> for HostSteps
             return self.step_in_parts(table, shard);
         }
         let plan = self.planner.plan(shard);
+        let repeats = (self.l2 > 0.0).then(|| plan.repeats());
         let device = table.device();
         let indices = RowIndices::from_slice(&plan.nodes, self.graph.n_rows(), &device);
         let (graph, alphas) = (&self.graph, &self.alphas);
@@ -63,9 +55,9 @@ impl<B: TrainingBackend> StepEngine<B, Tensor<B, 2>, Tensor<B, 2>> for HostSteps
             thresholds,
         );
         let mut gradient = propagate_rows_transposed(graph, gradient, alphas, &indices);
-        if self.l2 > 0.0 {
-            let n = plan.repeats.len();
-            let factors = TensorData::new(plan.repeats, [n, 1]);
+        if let Some(repeats) = repeats {
+            let n = repeats.len();
+            let factors = TensorData::new(repeats, [n, 1]);
             let factors = Tensor::<B, 2>::from_data(factors, &device);
             let rows = gather_rows(table.clone(), &indices);
             let pull = rows.clone() * factors.mul_scalar(self.l2 / plan.n_pairs as f64);

@@ -1,11 +1,12 @@
 //! What a batch is made of: its distinct nodes, and its pairs as input to the loss.
 
+use crate::engine::setup::LinearSetup;
 use crate::engine::softmax;
 use crate::engine::step::Shard;
 use lightgcn_core::UserId;
 use lightgcn_kernels::{BprBatch, SoftmaxBatch};
 use lightgcn_loss::{LossConfig, SoftmaxConfig};
-use lightgcn_sample::{BatchSampler, TripleBatch, shared_negatives};
+use lightgcn_sample::{BatchSampler, PositiveSet, TripleBatch, shared_negatives};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The node has no row in the batch.
@@ -31,9 +32,28 @@ pub(super) struct Plan {
     /// How many of the nodes are users.
     pub(super) n_users: usize,
     pub(super) n_pairs: usize,
-    /// How often the batch reads each of its nodes. Shared negatives do not count.
-    pub(super) repeats: Vec<f32>,
     pub(super) batch: Batch,
+}
+
+impl Plan {
+    /// How often the batch reads each of its nodes. Shared negatives do not count.
+    pub(super) fn repeats(&self) -> Vec<f32> {
+        let mut repeats = vec![0.0; self.nodes.len()];
+        let mut count = |row: usize| repeats[row] += 1.0;
+        match &self.batch {
+            Batch::Bpr(batch) => {
+                let rows = batch.users.iter().chain(&batch.positives);
+                rows.chain(&batch.negatives)
+                    .for_each(|&row| count(row as usize));
+            }
+            Batch::Softmax(_, batch) => {
+                batch.users.iter().for_each(|&row| count(row as usize));
+                let items = batch.items.iter();
+                items.for_each(|&item| count(self.n_users + item as usize));
+            }
+        }
+        repeats
+    }
 }
 
 /// A batch as input to its loss.
@@ -80,21 +100,16 @@ struct Pairs {
 }
 
 impl Planner {
-    pub(super) fn new(
-        loss: LossConfig,
-        seed: u64,
-        weighted: bool,
-        sampler: &Arc<BatchSampler>,
-        n_nodes: usize,
-    ) -> Self {
+    pub(super) fn new(setup: &LinearSetup<'_>, n_nodes: usize) -> Self {
+        let (config, sampler) = (setup.config, setup.sampler);
         Self {
-            corrections: match &loss {
+            corrections: match &setup.loss {
                 LossConfig::Softmax(config) => softmax::corrections(config, sampler.positives()),
                 LossConfig::Bpr => Vec::new(),
             },
-            loss,
-            seed,
-            weighted,
+            loss: setup.loss,
+            seed: config.seed,
+            weighted: config.positives == PositiveSet::AllPairs,
             sampler: Arc::clone(sampler),
             n_nodes,
             rows: Mutex::default(),
@@ -112,14 +127,12 @@ impl Planner {
                 Batch::Softmax(config, self.softmax_batch(&config, &pairs, &rows))
             }
         };
-        let repeats = repeats(&pairs, &rows);
         rows.forget(&pairs.nodes);
         self.pool().push(rows);
         Plan {
             n_pairs: pairs.triples.len(),
             nodes: pairs.nodes,
             n_users: pairs.n_users,
-            repeats,
             batch,
         }
     }
@@ -242,16 +255,4 @@ impl Planner {
 /// The number of an item among the batch's items.
 fn candidate(pairs: &Pairs, rows: &Rows, item: u32) -> usize {
     rows.item(item) as usize - pairs.n_users
-}
-
-fn repeats(pairs: &Pairs, rows: &Rows) -> Vec<f32> {
-    let batch = &pairs.triples;
-    let mut repeats = vec![0.0; pairs.nodes.len()];
-    for &user in &batch.users {
-        repeats[rows.user(user) as usize] += 1.0;
-    }
-    for &item in batch.positives.iter().chain(&batch.negatives) {
-        repeats[rows.item(item) as usize] += 1.0;
-    }
-    repeats
 }
