@@ -1,12 +1,11 @@
 //! One file of a log, for engines that read its files in parallel.
 
-use crate::error::shown_path;
 use crate::log::catalogue::Missing;
 use crate::log::form::FileForm;
 use crate::log::inputs::expand;
-use crate::log::messages;
 use crate::log::row::{Columns, RowParser};
 use crate::log::table::Table;
+use crate::log::tables::open_unless_empty;
 use crate::log::wanted::Wanted;
 use crate::{DataError, Duplicates, ReadConfig, RowIssue};
 use lightgcn_core::{BehaviorId, BehaviorWeights, IdNormalization, InputFile};
@@ -113,16 +112,9 @@ impl LogFile {
     ) -> Result<Option<Self>, DataError> {
         let needed = config.format.named_columns();
         let needed: Vec<&str> = needed.into_iter().map(|(_, column)| column).collect();
-        let wanted = match config.duplicates {
-            Duplicates::Drop => Wanted::All,
-            Duplicates::Keep => Wanted::Named(&needed),
-        };
-        let table = match Table::open(path, &config.format, &wanted) {
-            Err(DataError::EmptyFile { path }) if is_found => {
-                messages::warn(format_args!("{} is empty", shown_path(&path)));
-                return Ok(None);
-            }
-            table => table?,
+        let wanted = Wanted::of_log(config.duplicates, &needed);
+        let Some(table) = open_unless_empty(path, is_found, config, &wanted)? else {
+            return Ok(None);
         };
         Ok(Some(Self {
             columns: Columns::find(&table, config)?,

@@ -109,10 +109,7 @@ fn read_within<P: AsRef<Path>>(
     reading.progress.total_bytes = total_bytes;
     let needed = config.format.named_columns();
     let needed: Vec<&str> = needed.into_iter().map(|(_, column)| column).collect();
-    let wanted = match config.duplicates {
-        Duplicates::Drop => Wanted::All,
-        Duplicates::Keep => Wanted::Named(&needed),
-    };
+    let wanted = Wanted::of_log(config.duplicates, &needed);
     let mut tables = Tables::new(files, config, &wanted)?;
     let mut inputs = std::mem::take(&mut tables.inputs);
     while let Some(mut table) = tables.next()? {

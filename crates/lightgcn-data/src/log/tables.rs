@@ -9,7 +9,7 @@ use crate::log::table::Table;
 use crate::log::wanted::Wanted;
 use crate::{DataError, ReadConfig};
 use lightgcn_core::{InputFile, StageReport};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Opens a log's files in their order.
 pub(crate) struct Tables<'a> {
@@ -60,13 +60,27 @@ impl<'a> Tables<'a> {
         }
         for file in self.files.by_ref() {
             self.is_found = file.is_found;
-            match Table::open(&file.path, &self.config.format, self.wanted) {
-                Err(DataError::EmptyFile { path }) if file.is_found => {
-                    messages::warn(format_args!("{} is empty", shown_path(&path)));
-                }
-                table => return table.map(Some),
+            let table = open_unless_empty(&file.path, file.is_found, self.config, self.wanted)?;
+            if table.is_some() {
+                return Ok(table);
             }
         }
         Ok(None)
+    }
+}
+
+/// Opens a file; `None`, with a warning, if it is empty and was found in a folder or by a pattern.
+pub(crate) fn open_unless_empty(
+    path: &Path,
+    is_found: bool,
+    config: &ReadConfig,
+    wanted: &Wanted<'_>,
+) -> Result<Option<Table>, DataError> {
+    match Table::open(path, &config.format, wanted) {
+        Err(DataError::EmptyFile { path }) if is_found => {
+            messages::warn(format_args!("{} is empty", shown_path(&path)));
+            Ok(None)
+        }
+        table => table.map(Some),
     }
 }
