@@ -4,24 +4,26 @@ mod filtered;
 mod of_users;
 
 use crate::{CoreError, ItemId, PairEvent, Rows, UserId};
+use std::sync::Arc;
 
 /// The pairs of a log, each with a weight, the count of each behavior and the time of the last
 /// event, and the single events if the log has times.
 ///
 /// Rows are sorted by user, then item (compressed sparse rows). A pair is a *target* if it
-/// has an event of a target behavior (a purchase).
+/// has an event of a target behavior (a purchase). Clones share their columns, so that a dataset
+/// and the models trained on it keep one copy.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Interactions {
     n_users: usize,
     n_items: usize,
     behaviors: Vec<String>,
     is_target: Vec<bool>,
-    items: Rows<ItemId>,
-    weights: Vec<f32>,
-    counts: Vec<u32>,
-    last_times: Vec<i64>,
+    items: Arc<Rows<ItemId>>,
+    weights: Arc<Vec<f32>>,
+    counts: Arc<Vec<u32>>,
+    last_times: Arc<Vec<i64>>,
     /// One row per pair, or no rows if single events are unknown.
-    events: Rows<PairEvent>,
+    events: Arc<Rows<PairEvent>>,
 }
 
 /// One (user, item) pair.
@@ -405,11 +407,11 @@ impl InteractionsBuilder {
         Ok(Interactions {
             n_users,
             n_items,
-            items: Rows::group(n_users, items),
-            weights: sorted.weights,
-            counts: sorted.counts,
-            last_times: sorted.last_times,
-            events: sorted.events,
+            items: Arc::new(Rows::group(n_users, items)),
+            weights: Arc::new(sorted.weights),
+            counts: Arc::new(sorted.counts),
+            last_times: Arc::new(sorted.last_times),
+            events: Arc::new(sorted.events),
             behaviors: sorted.behaviors,
             is_target: sorted.is_target,
         })

@@ -2,6 +2,7 @@
 
 pub(crate) mod bar;
 pub(crate) mod checkpoint;
+mod finish;
 pub(crate) mod fit;
 pub(crate) mod job;
 pub(crate) mod memory;
@@ -15,7 +16,7 @@ mod schedule;
 pub(crate) mod sequences;
 mod stop;
 mod trained;
-mod trainer;
+pub(crate) mod trainer;
 pub(crate) mod transfer;
 mod warm_start;
 

@@ -2,32 +2,30 @@
 
 use crate::config::MOST_ACCUMULATED;
 use crate::engine::backends::{find, on_device};
-use crate::engine::host_tables::{HostTables, host_tables};
 use crate::engine::ranked::is_shared_by_pair;
 use crate::engine::step::StepContext;
 use crate::run::checkpoint::Checkpoint;
+use crate::run::finish::finish;
 use crate::run::fit::{Fitted, fit_from};
 use crate::run::job::{FitJob, RunOptions};
 use crate::run::sequences::sequences;
-use crate::run::warm_start::{ENDED, REFIT};
+use crate::run::warm_start::REFIT;
 use crate::run::{memory, transfer};
 use crate::{
     Chosen, Device, EndReason, LossConfig, Observer, Ranks, Silent, SingleRank, StopSignal,
     TrainConfig, TrainError, TrainEvent, Trained, ValidTrainConfig, WarmStart, ranks,
 };
-use burn::module::AutodiffModule;
 use burn::tensor::backend::Backend;
 use lightgcn_core::{Dataset, Lineage};
 use lightgcn_graph::{AdjacencyRequest, GraphOptions, TrainGraph};
 use lightgcn_kernels::TrainingBackend;
 use lightgcn_loss::Loss;
 use lightgcn_nn::{
-    AnyModelConfig, EmbeddingModel, GradientBackend, ModelConfig, ModelVisitor, Sequences,
-    VisitModel,
+    AnyModelConfig, GradientBackend, ModelConfig, ModelVisitor, Sequences, VisitModel,
 };
-use lightgcn_recommend::{Evaluation, RankingConfig, behavior_stages, figures};
-use lightgcn_store::{Artifact, EmbeddingTable, ModelDescription, popularity_of};
+use lightgcn_recommend::{RankingConfig, behavior_stages};
 use serde_json::Value;
+use std::convert::identity;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -236,7 +234,8 @@ impl<M: ModelConfig, L: Loss> Trainer<'_, M, L> {
     ) -> Result<(Trained, M::Module<B>), TrainError> {
         let loss = (self.loss)(&self.job.config);
         let name = B::name(device);
-        train_on::<B, M, L>(&self.model, &loss, self.job, (device, &name))
+        let device = (device, &*name);
+        train_on::<B, M, L, _>(&self.model, &loss, self.job, device, identity)
     }
 }
 
@@ -253,17 +252,19 @@ impl<B: GradientBackend, L: Loss> ModelVisitor for OnBackend<'_, '_, B, L> {
 
     fn visit<M: ModelConfig>(self, model: &M) -> Self::Output {
         let device = (self.device, &*self.name);
-        let (trained, _) = train_on::<B, M, L>(model, &self.loss, self.job, device)?;
+        let (trained, ()) = train_on::<B, M, L, _>(model, &self.loss, self.job, device, drop)?;
         Ok(trained)
     }
 }
 
-fn train_on<B: GradientBackend, M: ModelConfig, L: Loss>(
+/// Trains on one backend; `keep` gets the module before the ranking is learned.
+fn train_on<B: GradientBackend, M: ModelConfig, L: Loss, K>(
     model: &M,
     loss: &L,
     job: Job<'_>,
     (device, device_name): (&B::Device, &str),
-) -> Result<(Trained, M::Module<B>), TrainError> {
+    keep: impl FnOnce(M::Module<B>) -> K,
+) -> Result<(Trained, K), TrainError> {
     let mut silent = Silent;
     let observer: &mut dyn Observer = match job.observer {
         Some(observer) if job.ranks.rank() == 0 => observer,
@@ -346,6 +347,7 @@ fn train_on<B: GradientBackend, M: ModelConfig, L: Loss>(
     } = fitted;
     // The ranking needs much memory itself.
     drop((graphs, adjacencies, graph, sequences));
+    let kept = keep(module);
     B::InnerBackend::release_buffers();
     match (chosen, ranking) {
         _ if ranks.rank() > 0 => {}
@@ -355,7 +357,7 @@ fn train_on<B: GradientBackend, M: ModelConfig, L: Loss>(
         }
         _ => {}
     }
-    Ok((trained, module))
+    Ok((trained, kept))
 }
 
 /// Users' latest items in order of time.
@@ -401,7 +403,7 @@ fn describe<M: ModelConfig>(model: &M) -> Result<Value, TrainError> {
     Ok(value)
 }
 
-fn unwritable(error: serde_json::Error) -> TrainError {
+pub(crate) fn unwritable(error: serde_json::Error) -> TrainError {
     TrainError::config(format!("the options cannot be written as JSON: {error}"))
 }
 
@@ -424,79 +426,6 @@ fn lineage(
                 .map_or_else(|| value.to_string(), str::to_owned);
             lineage.options.insert(format!("{part}.{key}"), text);
         }
-    }
-    Ok(lineage)
-}
-
-/// The artifact of a fitted model.
-fn finish<B: GradientBackend, M: ModelConfig, L>(
-    fitted: &Fitted<B, M::Module<B>>,
-    config: &M,
-    description: Value,
-    job: &FitJob<'_, L>,
-) -> Result<Trained, TrainError> {
-    let model = fitted.model.valid();
-    let context = StepContext {
-        epoch: fitted.best_epoch,
-        ..StepContext::at_start(job.device_name)
-    };
-    let HostTables { layer0, embeddings } = host_tables(&model, &fitted.graphs, context)?;
-    let n_rows = model.n_users() + model.n_items();
-    let table = |elements: Vec<f32>| EmbeddingTable::new(n_rows, elements.len() / n_rows, elements);
-    let layer0 = table(layer0)?;
-    let dataset = job.dataset;
-    let train = dataset.split.train.interactions();
-    let mut lineage = with_figures(job.lineage, fitted.best_epoch, fitted.validation.as_ref())?;
-    if fitted.reason.is_early() {
-        let reason = serde_json::to_value(fitted.reason).map_err(unwritable)?;
-        let reason = reason.as_str().unwrap_or_default().to_owned();
-        lineage.options.insert(ENDED.to_owned(), reason);
-    }
-    let graphs = config.graphs();
-    let artifact = Artifact {
-        model: ModelDescription {
-            name: M::NAME.to_owned(),
-            dimension: layer0.dimension(),
-            n_layers: config.footprint().layers,
-            // Paths through other kinds of nodes do not exist in an artifact's pairs.
-            layer_weights: model.linear_layer_weights().filter(|weights| {
-                weights.len() == 1 || graphs.iter().all(AdjacencyRequest::is_plain)
-            }),
-            graphs,
-            further_nodes: Vec::new(),
-            config: description,
-        },
-        layer0,
-        embeddings: table(embeddings)?,
-        popularity: popularity_of(train),
-        ranking: None,
-        train: train.clone(),
-        users: dataset.users.clone(),
-        items: dataset.items.clone(),
-        catalogue: dataset.catalogue.clone(),
-        behaviors: dataset.behaviors.config().clone(),
-        lineage,
-    };
-    Ok(Trained {
-        artifact,
-        validation: fitted.validation.clone(),
-        best_epoch: fitted.best_epoch,
-        reason: fitted.reason,
-        device: job.device_name.to_owned(),
-    })
-}
-
-/// The lineage with the metrics of training.
-fn with_figures(
-    lineage: &Lineage,
-    best_epoch: u32,
-    validation: Option<&Evaluation>,
-) -> Result<Lineage, TrainError> {
-    let mut lineage = lineage.clone();
-    let best_epoch = ("best epoch".to_owned(), f64::from(best_epoch));
-    lineage.figures.extend([best_epoch]);
-    for (name, value) in validation.map(figures).transpose()?.into_iter().flatten() {
-        lineage.figures.insert(format!("validation {name}"), value);
     }
     Ok(lineage)
 }
