@@ -67,7 +67,7 @@ pub struct TrainConfig {
     pub workers: usize,
     /// Number of batches that make one step: they share the propagation and the step of Adam, whose
     /// cost grows with the graph and not with the batch. In-batch negatives are those of the batch.
-    /// More than 1 needs fused steps on the CPU, no `l2` and one worker. Default: if these hold,
+    /// More than 1 needs the CPU, a fused loss, no `l2` and one worker. Default: if the model is linear,
     /// one batch per 8,192 nodes of the graph, at most 32, leaving at least 48 steps per epoch,
     /// rounded down to a power of two, and at least one per rank unless the loss is BPR; otherwise 1.
     /// A resumed run keeps its number.

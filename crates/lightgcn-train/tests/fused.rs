@@ -41,6 +41,24 @@ fn light_gcn(layers: usize, normalization: Normalization) -> AnyModelConfig {
     })
 }
 
+/// A model that is not linear, without anything random.
+fn ngcf() -> AnyModelConfig {
+    AnyModelConfig::Ngcf(NgcfConfig {
+        dimension: 16,
+        layer_widths: vec![16, 8],
+        message_dropout: 0.0,
+        ..NgcfConfig::default()
+    })
+}
+
+/// A model with a second parameter.
+fn learned_layers() -> AnyModelConfig {
+    AnyModelConfig::LightGcn(LightGcnConfig {
+        layer_weights: LayerWeights::Learned,
+        ..LightGcnConfig::published()
+    })
+}
+
 #[test]
 fn layers_of_16_bits_learn_nearly_the_same() {
     let (exact, config) = (light_gcn(3, Normalization::Symmetric), twenty_steps());
@@ -103,24 +121,24 @@ fn twenty_fused_steps_equal_autodiffs() {
 
 #[test]
 fn batches_of_one_step_are_a_larger_batch_where_pairs_do_not_meet() {
-    let model = light_gcn(1, Normalization::Symmetric);
     let quarter = twenty_steps().batch_size / 4;
     let config = TrainConfig {
         batch_size: 4 * quarter,
         l2: 0.0,
         ..twenty_steps()
     };
-    let whole = table(&model, &config);
     let parts = TrainConfig {
         batch_size: quarter,
         accumulate: Some(4),
         learning_rate: config.learning_rate / 2.0,
         ..config.clone()
     };
-    let parts = table(&model, &parts);
-    let differences = whole.iter().zip(&parts).map(|(a, b)| (a - b).abs());
-    let largest = differences.fold(0.0_f32, f32::max);
-    assert!(largest <= 1e-5, "{largest}");
+    for model in [light_gcn(1, Normalization::Symmetric), ngcf()] {
+        let (whole, parts) = (table(&model, &config), table(&model, &parts));
+        let differences = whole.iter().zip(&parts).map(|(a, b)| (a - b).abs());
+        let largest = differences.fold(0.0_f32, f32::max);
+        assert!(largest <= 1e-5, "{model:?}: {largest}");
+    }
     let l2 = TrainConfig {
         accumulate: Some(2),
         l2: 1e-4,
@@ -128,6 +146,7 @@ fn batches_of_one_step_are_a_larger_batch_where_pairs_do_not_meet() {
     };
     assert!(matches!(l2.check(), Err(TrainError::Config { .. })));
 }
+
 #[test]
 fn softmax_steps_learn_and_have_the_same_bits_at_any_thread_count() {
     let specs = [
@@ -179,8 +198,16 @@ fn twenty_fused_softmax_steps_equal_autodiffs() {
         mask_positives: true,
         top_k: None,
     };
-    for (layers, positives) in [(1, PositiveSet::AllPairs), (2, PositiveSet::Targets)] {
-        let model = light_gcn(layers, Normalization::Symmetric);
+    let models = [
+        (
+            light_gcn(1, Normalization::Symmetric),
+            PositiveSet::AllPairs,
+        ),
+        (light_gcn(2, Normalization::Symmetric), PositiveSet::Targets),
+        (ngcf(), PositiveSet::AllPairs),
+        (learned_layers(), PositiveSet::Targets),
+    ];
+    for (model, positives) in models {
         let config = TrainConfig {
             loss: LossConfig::Softmax(spec),
             positives,
@@ -196,7 +223,7 @@ fn twenty_fused_softmax_steps_equal_autodiffs() {
         );
         let differences = fused.iter().zip(&plain).map(|(a, b)| (a - b).abs());
         let apart = differences.fold(0.0_f32, f32::max);
-        assert!(apart <= 1e-5, "{layers} layers, {positives:?}: {apart}");
+        assert!(apart <= 1e-5, "{model:?}, {positives:?}: {apart}");
     }
 }
 
@@ -232,6 +259,7 @@ fn twenty_fused_steps_of_softmax_at_k_equal_autodiffs() {
         light_gcn(1, Normalization::Symmetric),
         light_gcn(2, Normalization::Left),
         mf(),
+        ngcf(),
     ];
     let largest = |a: &[f32], b: &[f32]| {
         let differences = a.iter().zip(b).map(|(a, b)| (a - b).abs());
@@ -252,11 +280,10 @@ fn twenty_fused_steps_of_softmax_at_k_equal_autodiffs() {
 
 #[test]
 fn softmax_trains_models_that_are_not_linear() {
-    let learned = AnyModelConfig::LightGcn(LightGcnConfig {
-        layer_weights: LayerWeights::Learned,
-        ..LightGcnConfig::published()
-    });
-    for model in [AnyModelConfig::Ngcf(NgcfConfig::default()), learned] {
+    for model in [
+        AnyModelConfig::Ngcf(NgcfConfig::default()),
+        learned_layers(),
+    ] {
         for top_k in [None, Some(TopKConfig::default())] {
             let config = TrainConfig {
                 loss: LossConfig::Softmax(SoftmaxConfig {

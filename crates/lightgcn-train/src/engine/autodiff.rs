@@ -1,15 +1,16 @@
 //! Steps through burn's autodiff, for models and losses of any kind.
 
+use crate::engine::host_steps::HostSteps;
 use crate::engine::setup::EngineSetup;
-use crate::engine::step::{Shard, StepEngine, StepResult};
+use crate::engine::step::{Shard, StepEngine, StepResult, TableEngine};
 use burn::module::AutodiffModule;
 use burn::optim::GradientsParams;
 use burn::tensor::backend::AutodiffBackend;
 use burn::tensor::{Bool, Tensor, TensorData};
 use lightgcn_core::{ItemId, UserId};
-use lightgcn_kernels::SparseBackend;
+use lightgcn_kernels::{SparseBackend, TrainingBackend};
 use lightgcn_loss::{Batch, BatchIds, Loss, LossNeeds, TableRows, Tables};
-use lightgcn_nn::{EmbeddingModel, Graphs, TrainingPass, TrainingStep};
+use lightgcn_nn::{EmbeddingModel, GradientBackend, Graphs, TrainingPass, TrainingStep};
 use lightgcn_sample::{BatchSampler, PositiveSet, Positives, TripleBatch, shared_negatives};
 use std::sync::Arc;
 
@@ -17,6 +18,9 @@ use std::sync::Arc;
 pub(crate) struct Autodiff<B: AutodiffBackend, L> {
     graphs: Graphs<B>,
     loss: L,
+    /// The loss and its gradient without autodiff, if the host's kernels know it: only the model is
+    /// differentiated by autodiff then.
+    kernels: Option<Box<TableEngine<B::InnerBackend>>>,
     needs: LossNeeds,
     l2: f64,
     seed: u64,
@@ -26,12 +30,27 @@ pub(crate) struct Autodiff<B: AutodiffBackend, L> {
     popularity: Vec<f32>,
 }
 
-impl<B: AutodiffBackend, L: Loss> Autodiff<B, L> {
+impl<B: GradientBackend, L: Loss> Autodiff<B, L> {
     pub(crate) fn new(setup: &EngineSetup<'_, B, L>) -> Self {
-        let needs = setup.loss.needs();
+        let (config, sampler) = (setup.config, setup.sampler);
+        let on_host = !<B::InnerBackend as TrainingBackend>::runs_steps_on_device();
+        let known = setup.loss.fused().filter(|_| config.fused && on_host);
+        let kernels = known.map(|loss| {
+            let steps = HostSteps::of_embeddings(loss, config, sampler);
+            Box::new(steps) as Box<TableEngine<B::InnerBackend>>
+        });
+        let mut needs = setup.loss.needs();
+        if kernels.is_some() {
+            // The batch is for L2 alone.
+            needs = LossNeeds {
+                negatives: needs.negatives,
+                ..LossNeeds::default()
+            };
+        }
         Self {
             graphs: setup.graphs.clone(),
             loss: setup.loss.clone(),
+            kernels,
             needs,
             l2: setup.config.l2,
             seed: setup.config.seed,
@@ -42,6 +61,11 @@ impl<B: AutodiffBackend, L: Loss> Autodiff<B, L> {
                 false => Vec::new(),
             },
         }
+    }
+
+    /// Whether a step may have more than one batch, each with its own negatives.
+    pub(crate) fn takes_many_batches(&self) -> bool {
+        self.kernels.is_some()
     }
 }
 
@@ -71,8 +95,11 @@ where
         let batch = self.batch(shard, &triples, &layer0);
         let mut loss = batch.l2(layer0.clone()).mul_scalar(self.l2);
         if let Some(embeddings) = embeddings {
-            let tables = Tables { embeddings, layer0 };
-            loss = self.loss.forward(tables, &batch) + loss;
+            let of_batch = match &mut self.kernels {
+                Some(kernels) => attached(embeddings, |embeddings| kernels.step(embeddings, shard)),
+                None => self.loss.forward(Tables { embeddings, layer0 }, &batch),
+            };
+            loss = of_batch + loss;
         }
         if let Some(auxiliary) = auxiliary_loss {
             loss = loss + auxiliary;
@@ -129,6 +156,19 @@ where
         }
         batch
     }
+}
+
+/// A loss that is computed with its gradient, as a node of autodiff.
+fn attached<B: AutodiffBackend>(
+    embeddings: Tensor<B, 2>,
+    step: impl FnOnce(
+        &Tensor<B::InnerBackend, 2>,
+    ) -> StepResult<B::InnerBackend, Tensor<B::InnerBackend, 2>>,
+) -> Tensor<B, 1> {
+    let StepResult { loss, gradient } = step(&embeddings.clone().inner());
+    // Its gradient at the embeddings is `gradient`. Rows first: sums of long vectors have no fixed order.
+    let product = (embeddings * Tensor::from_inner(gradient)).sum_dim(1).sum();
+    product.clone() - product.detach() + Tensor::from_inner(loss)
 }
 
 /// Each item's share of the positives; an item without any is treated as if it had one.

@@ -38,13 +38,14 @@ where
         false => None,
     };
     let Some(((linear, (adjacency, graph)), loss)) = fusable.zip(setup.loss.fused()) else {
-        if config.workers > 1 || config.batches_per_step() > 1 {
+        let autodiff = Autodiff::new(setup);
+        if config.workers > 1 || config.batches_per_step() > 1 && !autodiff.takes_many_batches() {
             return Err(TrainError::config(
                 "more than one worker or batch per step needs fused steps, which this model or \
                 loss does not support; remove workers and accumulate",
             ));
         }
-        return Ok(Box::new(Autodiff::new(setup)));
+        return Ok(Box::new(autodiff));
     };
     let graph = match config.bf16_layers {
         true => graph.with_bf16_operands(),

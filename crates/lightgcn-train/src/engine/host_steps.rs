@@ -1,6 +1,7 @@
-//! Steps of linear models whose batches the host plans: propagate to the batch's rows → loss with its
-//! gradient → propagate back, without autodiff and its tables.
+//! Steps whose batches the host plans, without autodiff and its tables: propagate to the batch's rows →
+//! loss with its gradient → propagate back. Or only the loss, if other code makes the embeddings.
 
+use crate::ValidTrainConfig;
 use crate::engine::plan::{Batch, Plan, Planner};
 use crate::engine::setup::LinearSetup;
 use crate::engine::softmax;
@@ -9,15 +10,17 @@ use burn::tensor::{Tensor, TensorData};
 use lightgcn_kernels::{
     LossGradient, RowIndices, SoftmaxBatch, SparseMatrix, TrainingBackend, add_rows,
     bpr_loss_gradient, gather_rows, pair_cosines, propagate_rows, propagate_rows_transposed,
-    softmax_loss_gradient,
+    segment_sum_rows, softmax_loss_gradient,
 };
-use lightgcn_loss::TopKConfig;
+use lightgcn_loss::{LossConfig, TopKConfig};
+use lightgcn_sample::BatchSampler;
 use rayon::prelude::*;
+use std::sync::Arc;
 
 /// Computes steps from batches that the host plans.
 pub(crate) struct HostSteps<B: TrainingBackend> {
-    graph: SparseMatrix<B>,
-    alphas: Vec<f32>,
+    /// The graph and the weights of its layers; `None` if the tables are final embeddings already.
+    propagation: Option<(SparseMatrix<B>, Vec<f32>)>,
     l2: f64,
     /// The maximum number of pairs whose items are each other's negatives.
     pairs_per_part: usize,
@@ -26,12 +29,45 @@ pub(crate) struct HostSteps<B: TrainingBackend> {
 
 impl<B: TrainingBackend> HostSteps<B> {
     pub(crate) fn new(setup: &LinearSetup<'_>, graph: SparseMatrix<B>) -> Self {
+        let n_nodes = graph.n_rows();
         Self {
-            alphas: setup.linear.alphas.clone(),
+            planner: Planner::new(setup.loss, setup.config, setup.sampler, n_nodes),
+            propagation: Some((graph, setup.linear.alphas.clone())),
             l2: setup.config.l2,
             pairs_per_part: setup.config.batch_size,
-            planner: Planner::new(setup, graph.n_rows()),
-            graph,
+        }
+    }
+
+    /// The loss without L2 and its gradient, given final embeddings.
+    pub(crate) fn of_embeddings(
+        loss: LossConfig,
+        config: &ValidTrainConfig,
+        sampler: &Arc<BatchSampler>,
+    ) -> Self {
+        let positives = sampler.positives();
+        let n_nodes = positives.n_users() + positives.n_items();
+        Self {
+            planner: Planner::new(loss, config, sampler, n_nodes),
+            propagation: None,
+            l2: 0.0,
+            pairs_per_part: config.batch_size,
+        }
+    }
+
+    /// The final embeddings of some nodes.
+    fn embeddings(&self, table: &Tensor<B, 2>, nodes: &RowIndices<B>) -> Tensor<B, 2> {
+        let table = table.clone();
+        match &self.propagation {
+            Some((graph, alphas)) => propagate_rows(graph, table, alphas, nodes),
+            None => gather_rows(table, nodes),
+        }
+    }
+
+    /// The gradient at the table, given that at the final embeddings of some nodes.
+    fn at_table(&self, gradient: Tensor<B, 2>, nodes: &RowIndices<B>) -> Tensor<B, 2> {
+        match &self.propagation {
+            Some((graph, alphas)) => propagate_rows_transposed(graph, gradient, alphas, nodes),
+            None => segment_sum_rows(gradient, nodes),
         }
     }
 }
@@ -44,9 +80,8 @@ impl<B: TrainingBackend> StepEngine<B, Tensor<B, 2>, Tensor<B, 2>> for HostSteps
         let plan = self.planner.plan(shard);
         let repeats = (self.l2 > 0.0).then(|| plan.repeats());
         let device = table.device();
-        let indices = RowIndices::from_slice(&plan.nodes, self.graph.n_rows(), &device);
-        let (graph, alphas) = (&self.graph, &self.alphas);
-        let embeddings = propagate_rows(graph, table.clone(), alphas, &indices);
+        let indices = RowIndices::from_slice(&plan.nodes, table.dims()[0], &device);
+        let embeddings = self.embeddings(table, &indices);
         let thresholds = shard.context.thresholds;
         let LossGradient { mut loss, gradient } = loss_gradient(
             embeddings,
@@ -54,7 +89,7 @@ impl<B: TrainingBackend> StepEngine<B, Tensor<B, 2>, Tensor<B, 2>> for HostSteps
             plan.batch,
             thresholds,
         );
-        let mut gradient = propagate_rows_transposed(graph, gradient, alphas, &indices);
+        let mut gradient = self.at_table(gradient, &indices);
         if let Some(repeats) = repeats {
             let n = repeats.len();
             let factors = TensorData::new(repeats, [n, 1]);
@@ -96,9 +131,8 @@ impl<B: TrainingBackend> HostSteps<B> {
         nodes.par_sort_unstable();
         nodes.dedup();
         let device = table.device();
-        let indices = RowIndices::from_slice(&nodes, self.graph.n_rows(), &device);
-        let (graph, alphas) = (&self.graph, &self.alphas);
-        let embeddings = propagate_rows(graph, table.clone(), alphas, &indices);
+        let indices = RowIndices::from_slice(&nodes, table.dims()[0], &device);
+        let embeddings = self.embeddings(table, &indices);
         let thresholds = shard.context.thresholds;
         let part = |plan: Plan| {
             let rows = rows_among(&plan.nodes, &nodes);
@@ -119,7 +153,7 @@ impl<B: TrainingBackend> HostSteps<B> {
             sum.loss = sum.loss + loss;
             sum.gradient = add_rows(sum.gradient, gradient, &rows);
         }
-        let gradient = propagate_rows_transposed(graph, sum.gradient, alphas, &indices);
+        let gradient = self.at_table(sum.gradient, &indices);
         StepResult { gradient, ..sum }
     }
 }

@@ -1,6 +1,6 @@
 //! What a batch is made of: its distinct nodes, and its pairs as input to the loss.
 
-use crate::engine::setup::LinearSetup;
+use crate::ValidTrainConfig;
 use crate::engine::softmax;
 use crate::engine::step::Shard;
 use lightgcn_core::UserId;
@@ -100,14 +100,19 @@ struct Pairs {
 }
 
 impl Planner {
-    pub(super) fn new(setup: &LinearSetup<'_>, n_nodes: usize) -> Self {
-        let (config, sampler) = (setup.config, setup.sampler);
+    /// `n_nodes` is at least the number of users and items.
+    pub(super) fn new(
+        loss: LossConfig,
+        config: &ValidTrainConfig,
+        sampler: &Arc<BatchSampler>,
+        n_nodes: usize,
+    ) -> Self {
         Self {
-            corrections: match &setup.loss {
+            corrections: match &loss {
                 LossConfig::Softmax(config) => softmax::corrections(config, sampler.positives()),
                 LossConfig::Bpr => Vec::new(),
             },
-            loss: setup.loss,
+            loss,
             seed: config.seed,
             weighted: config.positives == PositiveSet::AllPairs,
             sampler: Arc::clone(sampler),
