@@ -390,30 +390,35 @@ impl<B: SparseBackend> Kgat<B> {
     ///
     /// If there is none, or if one names a node or a relation that the model does not have.
     pub fn translation_loss(&self, facts: &[Fact]) -> Tensor<B, 1> {
+        let mut facts: Vec<&Fact> = facts.iter().collect();
+        facts.sort_by_key(|fact| fact.relation);
+        // Looked up at once: the gradient of every lookup is a table of all nodes.
+        let ends: [fn(&Fact) -> u32; 3] = [|f| f.head, |f| f.tail, |f| f.other];
+        let ids = ends
+            .iter()
+            .flat_map(|end| facts.iter().map(move |fact| end(fact)));
         let table = self.embedding.val();
-        let device = table.device();
-        let rows = |ids: Vec<u32>| {
-            let ids = RowIndices::from_slice(&ids, self.n_nodes(), &device);
-            gather_rows(table.clone(), &ids)
-        };
-        let mut of_relation = vec![Vec::new(); self.relations.len()];
-        for fact in facts {
-            of_relation[fact.relation].push(fact);
-        }
-        let known = self.relations.iter().zip(&of_relation);
-        let differences = known.filter(|(_, facts)| !facts.is_empty());
-        let differences = differences.map(|(relation, facts)| {
-            let map = |end: fn(&Fact) -> u32| {
-                let ids = facts.iter().map(|fact| end(fact)).collect();
-                rows(ids).matmul(relation.map.val())
-            };
-            let moved = map(|fact| fact.head) + relation.translation.val();
-            let distance = |end: fn(&Fact) -> u32| {
-                let difference = moved.clone() - map(end);
-                (difference.clone() * difference).sum_dim(1)
-            };
-            distance(|fact| fact.other) - distance(|fact| fact.tail)
-        });
+        let ids = RowIndices::from_slice(&Vec::from_iter(ids), self.n_nodes(), &table.device());
+        let rows = gather_rows(table, &ids);
+        let mut first = 0;
+        let differences = facts
+            .chunk_by(|a, b| a.relation == b.relation)
+            .map(|known| {
+                let relation = &self.relations[known[0].relation];
+                let start = first;
+                first += known.len();
+                let map = |end: usize| {
+                    let rows = rows.clone();
+                    let rows = rows.narrow(0, end * facts.len() + start, known.len());
+                    rows.matmul(relation.map.val())
+                };
+                let moved = map(0) + relation.translation.val();
+                let distance = |end: usize| {
+                    let difference = moved.clone() - map(end);
+                    (difference.clone() * difference).sum_dim(1)
+                };
+                distance(2) - distance(1)
+            });
         let differences: Tensor<B, 2> = concatenate(differences.collect(), 0);
         let [n, _] = differences.dims();
         log_sigmoid(differences).reshape([n]).mean().neg()
