@@ -1,6 +1,7 @@
 //! The command line.
 
 mod answers;
+mod paths;
 mod service;
 mod training;
 
@@ -15,6 +16,7 @@ use bytesize::ByteSize;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use lightgcn::data::LogPreset;
 use lightgcn::train::Device;
+use paths::local;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -198,7 +200,12 @@ pub(crate) struct PrepareArgs {
     #[arg(long, value_name = "SHARE|FILE", allow_negative_numbers = true)]
     pub(crate) test: Option<PartArg>,
     /// Hold out events newer than MODEL's training data for validation: for `retrain`
-    #[arg(long, value_name = "MODEL", conflicts_with_all = ["split", "validation", "test"])]
+    #[arg(
+        long,
+        value_name = "MODEL",
+        value_parser = local(),
+        conflicts_with_all = ["split", "validation", "test"]
+    )]
     pub(crate) after: Option<PathBuf>,
     /// Weights of behaviors: shop-log or shop-log-strong-views; use --config for others
     #[arg(long, value_name = "PRESET")]
@@ -247,7 +254,7 @@ impl FromStr for PartArg {
 #[derive(Debug, Args)]
 pub(crate) struct ExportArgs {
     /// A dataset or a model
-    #[arg(value_name = "DATASET|MODEL")]
+    #[arg(value_name = "DATASET|MODEL", value_parser = local())]
     pub(crate) from: PathBuf,
     /// Folder to write the files to
     #[arg(long, value_name = "FOLDER")]
@@ -382,6 +389,7 @@ impl FromStr for History {
 #[derive(Debug, Args)]
 pub(crate) struct EvaluateArgs {
     /// A model that `train` wrote
+    #[arg(value_parser = local())]
     pub(crate) model: PathBuf,
     #[command(flatten)]
     pub(crate) data: DataArgs,
@@ -390,7 +398,7 @@ pub(crate) struct EvaluateArgs {
     pub(crate) k: Vec<usize>,
     /// More models of the same dataset, compared by a paired test, each by what it answers: its learned ranking, or
     /// its embeddings where it has none
-    #[arg(long, value_name = "MODEL")]
+    #[arg(long, value_name = "MODEL", value_parser = local())]
     pub(crate) against: Vec<PathBuf>,
     /// Evaluate on the validation part instead of the test part
     #[arg(long)]

@@ -52,6 +52,7 @@
 //! | pair files | [`PairFiles`], and tables of pairs: [`PairTable`] |
 //! | Parquet files of a dataset | `export`, behind the feature `parquet` |
 //! | inspecting a log | [`Inspection`], [`Quantiles`] |
+//! | files of a folder in an object store | [`RemoteFolder`] |
 //! | a shop without a log | `synthetic`, behind the feature of that name |
 //!
 //! # Features
@@ -61,7 +62,7 @@
 //! | feature | |
 //! |---|---|
 //! | `parquet` | Parquet files as logs, catalogues and tables of pairs; Parquet files of a dataset (`export`) |
-//! | `object-store` | inputs from `s3://`, `gs://`, `az://`, `http://` and `https://` URLs |
+//! | `object-store` | inputs, and other files ([`RemoteFolder`]), from `s3://`, `gs://`, `az://`, `http://` and `https://` URLs |
 //! | `synthetic` | the synthetic shop, and the statistics of any log |
 #![forbid(unsafe_code)]
 
@@ -74,6 +75,7 @@ mod log;
 mod pairs;
 mod prepare;
 mod quantiles;
+mod remote;
 mod split;
 #[cfg(feature = "synthetic")]
 pub mod synthetic;
@@ -83,6 +85,7 @@ mod weigh;
 pub use error::{DataError, Place, RowIssue, TripleIssue};
 pub use inspect::{Inspection, TrainingMemory};
 pub use knowledge::add_knowledge;
+pub use log::address::is_url;
 pub use log::behaviors::behaviors_of;
 pub use log::catalogue_files::read_catalogue;
 pub use log::events::{EventLog, EventLogBuilder};
@@ -97,6 +100,7 @@ pub use pairs::table::PairTable;
 pub use pairs::{PairFiles, ValidationInTrain};
 pub use prepare::{PrepareConfig, ValidPrepareConfig, prepare, prepare_log, prepare_with_progress};
 pub use quantiles::Quantiles;
+pub use remote::{RemoteError, RemoteFolder, RemoteVersion};
 pub use split::{SplitConfig, TimeCut, TimeCuts};
 pub use weigh::k_core::{KCore, KCoreConfig, k_core};
 pub use weigh::pairs::{interactions, pair_weight};

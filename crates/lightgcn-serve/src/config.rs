@@ -91,6 +91,9 @@ pub struct ServeConfig {
     pub metrics: MetricsListener,
     /// Seconds that the queue may be full before `/health/ready` reports that the service is overloaded. Default: 5.
     pub overloaded_after_seconds: f64,
+    /// Seconds between two looks for another model where a [`ModelSource`](crate::ModelSource) had the present one.
+    /// Default: 60.
+    pub model_poll_seconds: f64,
     /// The limits of a single request.
     pub limits: Limits,
     /// With many shops ([`Shops`](crate::Shops)), the settings of single ones, by name. Default: none.
@@ -127,6 +130,7 @@ impl Default for ServeConfig {
             unknown_behaviors: UnknownBehaviors::Refuse,
             metrics: MetricsListener::Public,
             overloaded_after_seconds: 5.0,
+            model_poll_seconds: 60.0,
             limits: Limits::default(),
             shops: BTreeMap::new(),
             admin: AdminConfig::default(),
@@ -360,6 +364,7 @@ impl ServeConfig {
                 self.overloaded_after_seconds,
                 0.0,
             ),
+            ("model_poll_seconds", self.model_poll_seconds, 0.1),
         ] {
             if !(least..=MAX_SECONDS).contains(&seconds) {
                 let problem = format!("{seconds} is not between {least} and {MAX_SECONDS}");
@@ -402,6 +407,11 @@ impl AdminConfig {
     /// Reads the token file and checks the token. The token then replaces the file, so that a
     /// checked configuration can be checked again.
     fn check(&mut self, issues: &mut Vec<ConfigIssue>) {
+        let models = self.models.as_ref().map(|folder| folder.to_string_lossy());
+        if let Some(url) = models.filter(|folder| folder.contains("://")) {
+            let problem = format!("{url} is a URL; give a folder on this machine's disk");
+            issues.push(ConfigIssue::new("admin.models", problem));
+        }
         if self.on_page && self.token.is_none() && self.token_file.is_none() {
             let problem =
                 "the page needs a token to switch models; set admin.token or admin.token_file";

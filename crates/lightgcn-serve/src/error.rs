@@ -2,6 +2,7 @@
 
 use crate::catalogue::CatalogueError;
 use crate::events::EventStoreError;
+use crate::source::SourceError;
 use lightgcn_recommend::RecommendError;
 use lightgcn_store::StoreError;
 use std::net::SocketAddr;
@@ -47,6 +48,25 @@ pub enum ServeError {
     Changed {
         /// Where it is.
         path: PathBuf,
+    },
+    /// A model cannot be fetched from its source, or what was fetched is invalid.
+    #[error("cannot load the model {location}: {detail}")]
+    Source {
+        /// Where it is, such as a URL.
+        location: String,
+        /// What is wrong and how to fix it.
+        detail: String,
+        /// The error itself.
+        cause: SourceError,
+    },
+    /// A model that came from elsewhere is not on this machine's disk, from where it could be loaded again or rolled back.
+    #[error(
+        "the model {location} is not on this machine's disk, so it cannot be reloaded or rolled back there; put the wanted \
+        version at {location}"
+    )]
+    NotOnDisk {
+        /// Where it is, such as a URL.
+        location: String,
     },
     /// The operating system refused a thread or a signal handler.
     #[error("cannot {what}: {source}")]

@@ -15,6 +15,8 @@ const WHOLE: &str = ".whole";
 const RUNS: [&str; 2] = [".run", ".run.next"];
 /// The suffix of a model's name for the folder in which a scheduled retraining works.
 const WORK: &str = ".refit";
+/// The suffix of the event store's name for the folder with a model that is being downloaded.
+const DOWNLOAD: &str = ".download";
 /// Where a run has checkpoints: its own, and its refit's.
 const CHECKPOINTS: [&str; 2] = ["checkpoint", "refit/checkpoint"];
 
@@ -66,6 +68,8 @@ pub fn forget(user: &str, options: &ForgetOptions) -> Result<ForgetReport, Serve
     let mut report = ForgetReport::default();
     if let Some(path) = &options.events {
         report.events = forget_events(user, path)?;
+        // Left over if a service was killed.
+        remove(&beside(path, DOWNLOAD), "delete the download of a model")?;
     }
     let mut forms = BTreeSet::from([user.to_owned()]);
     for path in &options.datasets {

@@ -71,7 +71,8 @@
 //! `config`, `experiment`, `env_config`, `address` and `keys` have the configuration, `service` the
 //! state that all requests to a model share, and `shops` many of these: `models` (which model
 //! answers which user), `events` (events since training), `catalogue` (changes of items since
-//! then), `recorder` (shown lists), `shadow` (a second model) and `refit` (retraining), `work` (the cost of requests, the
+//! then), `recorder` (shown lists), `shadow` (a second model), `refit` (retraining) and
+//! `source` (models from elsewhere), `work` (the cost of requests, the
 //! scoring threads and their queue) and `metrics`. `routes` has a file per group of routes,
 //! `middleware` what wraps them, `front` the state for that, `access` access control, `cached`
 //! entity tags, `observe` the logs of requests, `otlp` their export; `extract` and `checks` read requests, `answer`,
@@ -112,6 +113,7 @@ mod service;
 mod shadow;
 mod shops;
 mod socket;
+mod source;
 mod trace_context;
 mod work;
 
@@ -137,3 +139,4 @@ pub use refit::{RefitSchedule, Refitted};
 pub use server::{Server, raise_descriptor_limit, stop_signal};
 pub use service::Service;
 pub use shops::Shops;
+pub use source::{FetchedModel, ModelSource, SourceError};

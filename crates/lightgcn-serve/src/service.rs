@@ -11,6 +11,7 @@ use crate::metrics::Metrics;
 use crate::models::{Arms, Chosen, Model, Registry};
 use crate::recorder::Recorder;
 use crate::shadow::Shadow;
+use crate::source::{Followed, ModelSource};
 use crate::work::{Budget, Cost, Pool, PoolOptions, Ticket};
 use axum::response::Response;
 use lightgcn_recommend::{ContextEvent, Recommender};
@@ -36,6 +37,8 @@ pub struct Service {
 pub(crate) struct Shared {
     pub(crate) config: Arc<ServeConfig>,
     pub(crate) registry: Registry,
+    /// Where the model came from, if not from this machine's disk.
+    pub(crate) followed: Option<Arc<Followed>>,
     pub(crate) arms: Option<Arms>,
     /// `None` if impressions are off.
     pub(crate) recorder: Option<Recorder>,
@@ -68,7 +71,29 @@ impl Service {
         let cache_bytes = EventStoreConfig::default().cache_bytes;
         let file = config.get().events.as_deref();
         let stores = Stores::open(file, &config.get().limits, cache_bytes)?;
-        Self::new(Model::open(path.as_ref())?, stores, Means::new(&config)?)
+        Self::new(
+            Model::open(path.as_ref())?,
+            stores,
+            Means::new(&config)?,
+            None,
+        )
+    }
+
+    /// Like [`Service::open`], with the model that is at a source now; [`Service::follow`] then watches it. Blocks.
+    ///
+    /// # Errors
+    /// [`ServeError::Source`] if the model cannot be fetched or is invalid, and those of [`Service::open`].
+    pub fn open_from(
+        source: Arc<dyn ModelSource>,
+        config: ServeConfig,
+    ) -> Result<Self, ServeError> {
+        let config = of_one(config)?;
+        let cache_bytes = EventStoreConfig::default().cache_bytes;
+        let file = config.get().events.as_deref();
+        let stores = Stores::open(file, &config.get().limits, cache_bytes)?;
+        let followed = Followed::new(source);
+        let model = followed.first()?;
+        Self::new(model, stores, Means::new(&config)?, Some(followed))
     }
 
     /// Serves a recommender from memory, with its own rules.
@@ -83,11 +108,16 @@ impl Service {
         let config = of_one(config)?;
         let stores = Stores::in_memory(events, &config.get().limits);
         let model = Model::from_recommender(recommender)?;
-        Self::new(model, stores, Means::new(&config)?)
+        Self::new(model, stores, Means::new(&config)?, None)
     }
 
-    /// A service for a model that uses these resources.
-    pub(crate) fn new(model: Model, stores: Stores, means: Means) -> Result<Self, ServeError> {
+    /// A service for a model, with where it came from if not from disk, that uses these resources.
+    pub(crate) fn new(
+        model: Model,
+        stores: Stores,
+        means: Means,
+        followed: Option<Followed>,
+    ) -> Result<Self, ServeError> {
         let Stores { events, catalogue } = stores;
         let model = catalogue.told(model);
         let Means {
@@ -97,8 +127,9 @@ impl Service {
             unread,
             metrics,
         } = means;
-        let root = models_folder(&config, model.path.as_deref());
-        let registry = Registry::new(model, root, config.admin.keep);
+        let home = model.path.clone().filter(|_| followed.is_none());
+        let root = models_folder(&config, home.as_deref());
+        let registry = Registry::new(model, home, root, config.admin.keep);
         let arms = config.experiment.clone();
         let arms = arms.map(|experiment| Arms::open(experiment, &registry, &catalogue));
         let shadow = config.shadow.as_deref();
@@ -109,6 +140,7 @@ impl Service {
         Ok(Self {
             shared: Arc::new(Shared {
                 registry,
+                followed: followed.map(Arc::new),
                 arms: arms.transpose()?,
                 shadow: shadow.transpose()?,
                 recorder: recorder.transpose()?,
@@ -169,11 +201,24 @@ impl Service {
     /// version. On failure nothing changes. Blocks.
     ///
     /// # Errors
-    /// [`ServeError::ModelName`] if the service was given its model in memory, and the errors of
-    /// [`Recommender::open`].
+    /// [`ServeError::ModelName`] if the service was given its model in memory, [`ServeError::NotOnDisk`] if the model
+    /// came from a source, and the errors of [`Recommender::open`].
     pub fn reload(&self) -> Result<String, ServeError> {
+        self.reload_after(|_| Ok(()))
+    }
+
+    fn reload_after(
+        &self,
+        prepare: impl FnOnce(&Path) -> Result<(), ServeError>,
+    ) -> Result<String, ServeError> {
         let shared = &self.shared;
-        self.counted(shared.registry.reload(&shared.catalogue, |_| Ok(())))
+        let loaded = match &shared.followed {
+            Some(followed) => Err(ServeError::NotOnDisk {
+                location: followed.location().to_owned(),
+            }),
+            None => shared.registry.reload(&shared.catalogue, prepare),
+        };
+        self.counted(loaded)
     }
 
     /// Replaces the artifact from which [`Service::open`] loaded the model by an earlier version
@@ -184,9 +229,7 @@ impl Service {
     /// [`ServeError::Store`] if no such version is kept or it is damaged, and those of
     /// [`Service::reload`].
     pub fn roll_back(&self, version: Option<&str>) -> Result<String, ServeError> {
-        let shared = &self.shared;
-        let go_back = |home: &Path| Ok(lightgcn_store::roll_back(home, version).map(|_| ())?);
-        self.counted(shared.registry.reload(&shared.catalogue, go_back))
+        self.reload_after(|home| Ok(lightgcn_store::roll_back(home, version).map(|_| ())?))
     }
 
     /// Switches back to a version that is still in memory.
@@ -198,7 +241,10 @@ impl Service {
             .map(|_| ())
     }
 
-    fn counted(&self, switched: Result<Arc<Model>, ServeError>) -> Result<String, ServeError> {
+    pub(crate) fn counted(
+        &self,
+        switched: Result<Arc<Model>, ServeError>,
+    ) -> Result<String, ServeError> {
         let metrics = &self.shared.metrics;
         match switched {
             Ok(model) => {

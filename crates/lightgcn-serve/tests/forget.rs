@@ -89,6 +89,8 @@ fn no_byte_of_any_file_is_left_of_a_person() {
     let kept = keep_model(&at("shop.model"), 1).unwrap().unwrap().path;
     fs::create_dir(at("shop.model.refit")).unwrap();
     fs::write(at("shop.model.refit/events.csv"), PERSON).unwrap();
+    fs::create_dir(at("events.redb.download")).unwrap();
+    fs::write(at("events.redb.download/users.safetensors"), PERSON).unwrap();
     dataset().save(at("shop.dataset")).unwrap();
     dataset().save(at("shop.dataset.whole")).unwrap();
     fs::create_dir_all(at("shop.model.run/checkpoint")).unwrap();
@@ -99,7 +101,7 @@ fn no_byte_of_any_file_is_left_of_a_person() {
         .append(&[event(PERSON, "p1"), event("u1", "p2"), event(PERSON, "p3")])
         .unwrap();
     drop(store);
-    assert_eq!(files_with(folder.path(), PERSON).len(), 6);
+    assert_eq!(files_with(folder.path(), PERSON).len(), 7);
 
     let options = ForgetOptions {
         events: Some(at("events.redb")),

@@ -39,6 +39,18 @@ pub enum Error {
     /// Batches.
     #[error(transparent)]
     Sample(#[from] lightgcn_sample::SampleError),
+    /// A file in an object store or on a web server.
+    #[error(transparent)]
+    Remote(#[from] lightgcn_data::RemoteError),
+    /// What is at a URL is not a model that this program reads.
+    #[cfg(feature = "serve")]
+    #[error("{detail}")]
+    RemoteModel {
+        /// What is wrong, with the URL.
+        detail: String,
+        /// What is wrong with the copy.
+        source: lightgcn_store::StoreError,
+    },
     /// The HTTP service.
     #[cfg(feature = "serve")]
     #[error(transparent)]

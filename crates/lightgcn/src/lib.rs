@@ -90,6 +90,8 @@ mod error;
 #[cfg(feature = "train")]
 mod fit;
 pub mod prelude;
+#[cfg(feature = "serve")]
+mod remote_model;
 #[cfg(feature = "train")]
 mod rolling;
 #[cfg(feature = "train")]
@@ -100,6 +102,8 @@ pub use compare::{CompareConfig, ComparedModel, ModelComparison};
 pub use error::Error;
 #[cfg(feature = "train")]
 pub use fit::{Fit, Fitted, Verdict};
+#[cfg(feature = "serve")]
+pub use remote_model::RemoteModel;
 #[cfg(feature = "train")]
 pub use rolling::{Rolling, RollingConfig, RollingRow, RollingWindow};
 

@@ -1,5 +1,6 @@
 //! The options of `recommend` and `explain`.
 
+use super::local;
 use clap::{Args, ValueEnum};
 use lightgcn::recommend::Shard;
 use std::path::PathBuf;
@@ -86,6 +87,7 @@ pub(crate) struct FilterArgs {
 #[derive(Debug, Args)]
 pub(crate) struct RecommendArgs {
     /// A model that `train` wrote
+    #[arg(value_parser = local())]
     pub(crate) model: PathBuf,
     /// The users' ids, as in the log
     #[arg(required_unless_present = "all", conflicts_with = "all")]
@@ -142,6 +144,7 @@ pub(crate) struct RecommendArgs {
 #[derive(Debug, Args)]
 pub(crate) struct ExplainArgs {
     /// A model that `train` wrote
+    #[arg(value_parser = local())]
     pub(crate) model: PathBuf,
     /// The user's id
     pub(crate) user: String,

@@ -1,5 +1,6 @@
 //! The options of `serve`, `events` and `forget`.
 
+use super::local;
 use clap::{Args, Subcommand};
 use lightgcn::serve::listen_address;
 use std::net::SocketAddr;
@@ -30,7 +31,7 @@ pub(crate) struct EventsPruneArgs {
     #[command(flatten)]
     pub(crate) export: EventsExportArgs,
     /// Remove the events that this model was trained on
-    #[arg(long, value_name = "MODEL")]
+    #[arg(long, value_name = "MODEL", value_parser = local())]
     pub(crate) trained: PathBuf,
 }
 
@@ -45,7 +46,12 @@ pub(crate) struct ForgetArgs {
     #[arg(long = "dataset", value_name = "DATASET")]
     pub(crate) datasets: Vec<PathBuf>,
     /// A trained model, including the checkpoints in MODEL.run; may be repeated
-    #[arg(long = "model", value_name = "MODEL", required_unless_present_any = ["events", "datasets"])]
+    #[arg(
+        long = "model",
+        value_name = "MODEL",
+        value_parser = local(),
+        required_unless_present_any = ["events", "datasets"]
+    )]
     pub(crate) models: Vec<PathBuf>,
 }
 
@@ -54,8 +60,8 @@ pub(crate) struct ForgetArgs {
 /// `[serve.limits]`). The environment overrides the file, and flags override both.
 #[derive(Debug, Args)]
 pub(crate) struct ServeArgs {
-    /// A model that `train` wrote; without it, every model in the --models folder is served as a
-    /// shop of the same name
+    /// A model that `train` wrote, or the URL of one in an object store or on a web server, which is then watched for
+    /// changes; without it, every model in the --models folder is served as a shop of the same name
     #[arg(required_unless_present = "models")]
     pub(crate) model: Option<PathBuf>,
     /// Address of the public listener [default: 127.0.0.1:8080]
@@ -94,7 +100,7 @@ pub(crate) struct ServeArgs {
     pub(crate) no_admin: bool,
     /// The folder whose models may be loaded or, without MODEL, are served [default: the folder
     /// containing MODEL]
-    #[arg(long, value_name = "FOLDER")]
+    #[arg(long, value_name = "FOLDER", value_parser = local())]
     pub(crate) models: Option<PathBuf>,
     /// Retrain MODEL while serving it: daily (at 03:00 UTC), daily@HH:MM (UTC), or an interval such as 6h;
     /// more options are in the table [refit] in --config

@@ -1,6 +1,7 @@
 //! The options of `train`, `retrain`, `tune` and `compare`.
 
 use super::DataArgs;
+use super::local;
 use crate::baselines::Baselines;
 use bytesize::ByteSize;
 use clap::{Args, ValueEnum};
@@ -90,12 +91,12 @@ pub(crate) struct TrainArgs {
 pub(crate) struct RetrainArgs {
     /// The model to start from, written by `train` or `retrain`; its options are kept unless the
     /// configuration file or a flag overrides them
-    #[arg(value_name = "MODEL")]
+    #[arg(value_name = "MODEL", value_parser = local())]
     pub(crate) model: PathBuf,
     #[command(flatten)]
     pub(crate) data: DataArgs,
     /// Where to publish the new model [default: replaces MODEL]
-    #[arg(long, value_name = "MODEL")]
+    #[arg(long, value_name = "MODEL", value_parser = local())]
     pub(crate) out: Option<PathBuf>,
     /// The run of MODEL, whose checkpoint has Adam's state [default: MODEL.run; without one, Adam starts
     /// fresh]
@@ -131,6 +132,7 @@ pub(crate) struct RetrainArgs {
 #[derive(Debug, Args)]
 pub(crate) struct RollbackArgs {
     /// The model that `retrain --keep` published
+    #[arg(value_parser = local())]
     pub(crate) model: PathBuf,
     /// The beginning of the version to go back to [default: the latest earlier one]
     #[arg(long, value_name = "VERSION", conflicts_with = "list")]

@@ -24,6 +24,7 @@ mod ensemble;
 mod evaluator;
 mod interrupt;
 mod refit;
+mod remote;
 mod rolling;
 mod runs;
 mod seeds;

@@ -6,6 +6,7 @@
 
 use crate::args::{Common, ServeArgs};
 use anyhow::{Context, bail};
+use lightgcn::data::is_url;
 use lightgcn::serve::{RefitSchedule, Refitted};
 use lightgcn::store::{beside, remove_folder};
 use serde::Deserialize;
@@ -96,6 +97,11 @@ impl Refitter {
         let Some(model) = args.model.clone() else {
             bail!("refit: it is for a service with one model, but there are many shops");
         };
+        if let Some(url) = model.to_str().filter(|model| is_url(model)) {
+            bail!(
+                "refit: {url} is not on this machine's disk; serve a local model, or retrain it elsewhere and upload it"
+            );
+        }
         if config.logs.is_empty() {
             bail!("refit: give the shop's log with --refit-log, or as `logs` in [refit]");
         }

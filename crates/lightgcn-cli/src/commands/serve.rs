@@ -1,14 +1,19 @@
 //! `lightgcn serve`
 
 use super::refit::Refitter;
+use super::remote::Remote;
 use crate::args::{Common, ServeArgs};
 use crate::config::Config;
 use crate::output::Output;
-use anyhow::{Context, anyhow};
-use lightgcn::serve::{ServeConfig, Server, Service, Shops, raise_descriptor_limit, stop_signal};
+use anyhow::{Context, bail};
+use lightgcn::serve::{
+    ServeConfig, ServeError, Server, Service, Shops, raise_descriptor_limit, stop_signal,
+};
 use serde::Serialize;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
+use tokio::runtime::Runtime;
 
 /// What to print once the service listens.
 #[derive(Serialize)]
@@ -21,6 +26,9 @@ struct Listening {
     #[serde(skip_serializing_if = "Option::is_none")]
     shops: Option<Vec<String>>,
 }
+
+/// The signal that ends the service.
+type Stop = Pin<Box<dyn Future<Output = ()>>>;
 
 /// What is served.
 enum App {
@@ -41,15 +49,15 @@ pub(crate) fn run(
     let config = config(args, table)?;
     let refit = Refitter::new(args, common, refit, config.events.as_deref())?;
     raise_descriptor_limit();
-    let app = match (&args.model, &args.models) {
-        (Some(model), _) => App::One(Service::open(model, config)?),
-        (None, Some(folder)) => App::Many(Shops::open(folder, config)?),
-        (None, None) => return Err(anyhow!("give a MODEL, or a folder of models with --models")),
-    };
+    let remote = Remote::of(args.model.as_deref(), &config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("cannot start the threads of the service")?;
+    let Some((app, stop)) = open(args, config, remote.as_ref(), &runtime)? else {
+        runtime.shutdown_background();
+        return Ok(());
+    };
     let refitter = refit.map(|(schedule, refitter)| {
         let refitter = Arc::new(refitter);
         if let App::One(service) = &app {
@@ -58,7 +66,7 @@ pub(crate) fn run(
         }
         refitter
     });
-    let served = runtime.block_on(serve(app, output));
+    let served = runtime.block_on(serve(app, stop, output));
     if let Some(refitter) = refitter {
         refitter.stop();
     }
@@ -67,9 +75,33 @@ pub(crate) fn run(
     served
 }
 
-async fn serve(app: App, output: &Output) -> anyhow::Result<()> {
+/// Loads what is served, and listens for the signal that ends it; `None` if that comes while a model is downloaded.
+fn open(
+    args: &ServeArgs,
+    config: ServeConfig,
+    remote: Option<&Remote>,
+    runtime: &Runtime,
+) -> anyhow::Result<Option<(App, Stop)>> {
+    let stop = || runtime.block_on(async { Ok::<Stop, ServeError>(Box::pin(stop_signal()?)) });
+    if let Some(remote) = remote {
+        let mut stop = stop()?;
+        let Some(service) = runtime.block_on(remote.service(config, &mut stop))? else {
+            return Ok(None);
+        };
+        let watched = service.clone();
+        runtime.spawn(async move { watched.follow().await });
+        return Ok(Some((App::One(service), stop)));
+    }
+    let app = match (&args.model, &args.models) {
+        (Some(model), _) => App::One(Service::open(model, config)?),
+        (None, Some(folder)) => App::Many(Shops::open(folder, config)?),
+        (None, None) => bail!("give a MODEL, or a folder of models with --models"),
+    };
     // Before binding, so that a signal during startup is not lost.
-    let stop = stop_signal()?;
+    Ok(Some((app, stop()?)))
+}
+
+async fn serve(app: App, stop: Stop, output: &Output) -> anyhow::Result<()> {
     let (server, model_version, shops) = match app {
         App::One(service) => {
             let version = service.model_version();

@@ -29,7 +29,7 @@ mod partitions;
 pub(crate) mod preset;
 pub(crate) mod reader;
 #[cfg(feature = "object-store")]
-mod remote;
+pub(crate) mod remote;
 mod row;
 pub(crate) mod source;
 pub(crate) mod stream;

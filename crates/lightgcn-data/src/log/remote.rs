@@ -10,7 +10,9 @@ use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
 use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
 use object_store::http::HttpBuilder;
 use object_store::path::Path as Key;
-use object_store::{ClientConfigKey, ClientOptions, ObjectMeta, ObjectStore, ObjectStoreExt};
+use object_store::{
+    ClientConfigKey, ClientOptions, GetOptions, ObjectMeta, ObjectStore, ObjectStoreExt,
+};
 use std::collections::HashMap;
 use std::io::{self, Read};
 use std::path::PathBuf;
@@ -19,7 +21,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 
-type Store = Arc<dyn ObjectStore>;
+pub(crate) type Store = Arc<dyn ObjectStore>;
 
 /// The number of chunks to download ahead of the reader.
 const CHUNKS_AHEAD: usize = 8;
@@ -81,50 +83,75 @@ pub(crate) fn expand(url: &str) -> Result<Vec<Input>, DataError> {
 
 /// Opens the object at a URL. Reading fails if fewer bytes arrive than the store announced.
 pub(crate) fn open(url: &str) -> Result<Box<dyn Read + Send>, DataError> {
-    let failed = |error: io::Error| cannot_open(url, error);
-    let (store, key) = locate(url).map_err(failed)?;
+    let opened = locate(url).and_then(|(store, key)| get(&store, &key, GetOptions::default()));
+    let (_, download) = opened.map_err(|error| cannot_open(url, error))?;
+    Ok(Box::new(download))
+}
+
+/// Starts to download an object. Reading fails if fewer bytes arrive than the store announced.
+pub(crate) fn get(
+    store: &Store,
+    key: &Key,
+    options: GetOptions,
+) -> io::Result<(ObjectMeta, Download)> {
     let (sender, chunks) = sync_channel(CHUNKS_AHEAD);
-    let got = wait(async { store.get(&key).await });
-    let got = got.and_then(|got| got.map_err(io::Error::from));
-    let got = got.map_err(failed)?;
-    let runtime = runtime().map_err(failed)?;
+    let got = wait(async { store.get_opts(key, options).await })??;
+    let meta = got.meta.clone();
+    let runtime = runtime()?;
     std::thread::Builder::new()
         .name("lightgcn-download".to_owned())
         .spawn(move || {
             let size = got.range.end - got.range.start;
             let stream = got.into_stream().map_err(io::Error::from);
             runtime.block_on(download(stream, size, &sender));
-        })
-        .map_err(failed)?;
-    Ok(Box::new(Download {
+        })?;
+    let download = Download {
         chunks,
         current: Vec::new(),
         at: 0,
-    }))
+    };
+    Ok((meta, download))
 }
 
 /// The store of a URL, and the key in that store.
 fn locate(url: &str) -> io::Result<(Store, Key)> {
-    let parsed = |key: &str| Key::parse(key).map_err(io::Error::other);
     if is_single(url) {
         // The file's name is last in the path, before the query, which may be a signature.
         let end = url.find(['?', '#']).unwrap_or(url.len());
         let slash = url[..end].rfind('/').unwrap_or(0);
         let (name, query) = (&url[slash + 1..end], &url[end..]);
         let name = Key::from_url_path(name).map_err(io::Error::other)?;
-        let folder = format!("{}{query}", &url[..slash]);
-        let options = ClientOptions::new()
-            .with_allow_http(true)
-            .with_timeout_disabled()
-            .with_read_timeout(Duration::from_secs(60));
-        let http = HttpBuilder::new()
-            .with_url(folder)
-            .with_client_options(options);
-        prepare_tls();
-        return Ok((Arc::new(http.build()?), name));
+        return Ok((web_folder(&format!("{}{query}", &url[..slash]))?, name));
     }
     let (bucket, key) = split(url);
-    Ok((connect(bucket)?, parsed(key)?))
+    Ok((connect(bucket)?, Key::parse(key).map_err(io::Error::other)?))
+}
+
+/// The store of the folder at a URL, and the folder's key in that store.
+pub(crate) fn locate_folder(url: &str) -> io::Result<(Store, Key)> {
+    if is_single(url) {
+        let end = url.find(['?', '#']).unwrap_or(url.len());
+        let path = url[..end].trim_end_matches('/');
+        return Ok((
+            web_folder(&format!("{path}{}", &url[end..]))?,
+            Key::default(),
+        ));
+    }
+    let (bucket, key) = split(url);
+    Ok((connect(bucket)?, Key::parse(key).map_err(io::Error::other)?))
+}
+
+/// The files below a URL of a web server; its query is kept.
+fn web_folder(url: &str) -> io::Result<Store> {
+    let options = ClientOptions::new()
+        .with_allow_http(true)
+        .with_timeout_disabled()
+        .with_read_timeout(Duration::from_secs(60));
+    let http = HttpBuilder::new()
+        .with_url(url)
+        .with_client_options(options);
+    prepare_tls();
+    Ok(Arc::new(http.build()?))
 }
 
 /// `scheme://bucket`, and the key.
@@ -281,7 +308,8 @@ async fn download(
 }
 
 /// An object that is being downloaded.
-struct Download {
+#[derive(Debug)]
+pub(crate) struct Download {
     chunks: Receiver<io::Result<Vec<u8>>>,
     current: Vec<u8>,
     at: usize,
@@ -307,7 +335,7 @@ impl Read for Download {
 }
 
 /// Waits for a result, even if the caller is inside a runtime itself.
-fn wait<T: Send>(future: impl Future<Output = T> + Send) -> io::Result<T> {
+pub(crate) fn wait<T: Send>(future: impl Future<Output = T> + Send) -> io::Result<T> {
     let runtime = runtime()?;
     let waiting = || runtime.block_on(future);
     let joined = std::thread::scope(|scope| scope.spawn(waiting).join());

@@ -28,7 +28,7 @@ const MAX_LABELS: usize = 200;
 pub(crate) struct Model {
     /// The first digits of the SHA-256 of the artifact's content.
     pub(crate) version: String,
-    /// Where it was loaded from; `None` if it was passed in memory.
+    /// Where it was loaded from, a folder or a URL; `None` if it was passed in memory.
     pub(crate) path: Option<PathBuf>,
     pub(crate) recommender: Recommender,
     pub(crate) figures: Arc<Figures>,
@@ -70,6 +70,14 @@ impl Model {
             took: start.elapsed(),
             ..model
         })
+    }
+
+    /// The same model, which was loaded from a copy of what is at `location`.
+    pub(crate) fn located_at(self, location: &str) -> Self {
+        Self {
+            path: Some(PathBuf::from(location)),
+            ..self
+        }
     }
 
     /// Wraps a recommender in memory.

@@ -17,7 +17,7 @@ pub(crate) struct Registry {
     loaded: Mutex<Vec<Arc<Model>>>,
     /// Held while a model is loaded: two loads at a time would need memory for both.
     loading: Mutex<()>,
-    /// Where the first model was loaded from, if it was.
+    /// The folder that the first model was loaded from, if it was.
     home: Option<PathBuf>,
     /// The folder from which models may be loaded, if any.
     root: Option<PathBuf>,
@@ -25,10 +25,16 @@ pub(crate) struct Registry {
 }
 
 impl Registry {
-    pub(crate) fn new(first: Model, root: Option<PathBuf>, keep: usize) -> Self {
+    /// With the folders `home`, of the first model, and `root`, of further ones.
+    pub(crate) fn new(
+        first: Model,
+        home: Option<PathBuf>,
+        root: Option<PathBuf>,
+        keep: usize,
+    ) -> Self {
         let first = Arc::new(first);
         Self {
-            home: first.path.clone(),
+            home,
             active: ArcSwap::new(Arc::clone(&first)),
             loaded: Mutex::new(vec![first]),
             loading: Mutex::default(),
@@ -82,6 +88,19 @@ impl Registry {
         let _loading = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
         prepare(home)?;
         Ok(self.insert(Model::open(home)?, catalogue))
+    }
+
+    /// Reads, checks and warms up the artifact at `path`, a copy of the one at `location`, then switches to it with the
+    /// catalogue changes applied. On failure nothing changes.
+    pub(crate) fn load_copy(
+        &self,
+        path: &Path,
+        location: &str,
+        catalogue: &CatalogueStore,
+    ) -> Result<Arc<Model>, ServeError> {
+        let _loading = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
+        let model = Model::open(path)?.located_at(location);
+        Ok(self.insert(model, catalogue))
     }
 
     /// Switches to a model in memory.

@@ -299,7 +299,7 @@ impl Shops {
             unread: Arc::clone(&means.unread),
             metrics: self.metrics_of(name)?,
         };
-        Service::new(Model::open(path)?, stores, means)
+        Service::new(Model::open(path)?, stores, means, None)
     }
 
     fn limits_of(&self, name: &str) -> Limits {
