@@ -82,17 +82,21 @@ pub(crate) fn encode_catalogue(catalogue: &Catalogue) -> Result<Vec<u8>, StoreEr
 }
 
 fn label_columns(name: &str, column: &LabelColumn) -> [Column; 3] {
+    let [text, ends] = text_columns(name, column.labels());
+    let codes = Column::new(&format!("{name}.codes"), column.codes().iter().copied());
+    [ends, text, codes]
+}
+
+/// Texts back to back, and the end of each.
+pub(crate) fn text_columns(name: &str, texts: &[String]) -> [Column; 2] {
     let mut end = 0;
-    let ends = column.labels().iter().map(|label| {
-        end += label.len() as u64;
+    let ends = texts.iter().map(|text| {
+        end += text.len() as u64;
         end
     });
-    let text = column.labels().iter().flat_map(|label| label.bytes());
-    [
-        Column::new(&format!("{name}.ends"), ends),
-        Column::new(&format!("{name}.text"), text),
-        Column::new(&format!("{name}.codes"), column.codes().iter().copied()),
-    ]
+    let ends = Column::new(&format!("{name}.ends"), ends);
+    let text = texts.iter().flat_map(|text| text.bytes());
+    [Column::new(&format!("{name}.text"), text), ends]
 }
 
 /// The optional labels of a catalogue.
@@ -205,11 +209,17 @@ fn read_labels(
     name: &str,
     n_items: usize,
 ) -> Result<LabelColumn, StoreError> {
+    let labels = read_texts(file, name)?;
+    let codes = file.column(&format!("{name}.codes"), Some(n_items))?;
+    LabelColumn::from_parts(labels, codes).map_err(|error| content(file.path(), error))
+}
+
+/// What [`text_columns`] wrote.
+pub(crate) fn read_texts(file: &TensorFile<'_>, name: &str) -> Result<Vec<String>, StoreError> {
     let text_name = format!("{name}.text");
     let text = read_text(file, &text_name)?;
     let ends: Vec<u64> = file.column(&format!("{name}.ends"), None)?;
-    let codes = file.column(&format!("{name}.codes"), Some(n_items))?;
-    let mut labels = Vec::with_capacity(ends.len());
+    let mut texts = Vec::with_capacity(ends.len());
     let mut start = 0;
     for &end in &ends {
         let label = (start <= end)
@@ -218,14 +228,14 @@ fn read_labels(
             .ok_or_else(|| {
                 file.tensor_error(&text_name, format!("no label spans {start} to {end}"))
             })?;
-        labels.push(label.to_owned());
+        texts.push(label.to_owned());
         start = end;
     }
     if start != text.len() as u64 {
         let detail = format!("the labels end at byte {start} of {}", text.len());
         return Err(file.tensor_error(&text_name, detail));
     }
-    LabelColumn::from_parts(labels, codes).map_err(|error| content(file.path(), error))
+    Ok(texts)
 }
 
 pub(crate) fn encode_interactions(pairs: &Interactions) -> Result<Vec<u8>, StoreError> {

@@ -10,7 +10,7 @@ use crate::run::fit::{Fitted, fit_from};
 use crate::run::job::{FitJob, RunOptions};
 use crate::run::sequences::sequences;
 use crate::run::warm_start::{ENDED, REFIT};
-use crate::run::{memory, transfer};
+use crate::run::{attention, memory, transfer};
 use crate::{
     Chosen, Device, EndReason, LossConfig, Observer, Ranks, Silent, SingleRank, StopSignal,
     TrainConfig, TrainError, TrainEvent, Trained, ValidTrainConfig, WarmStart, ranks,
@@ -470,6 +470,7 @@ fn finish<B: GradientBackend, M: ModelConfig, L>(
         embeddings: table(embeddings)?,
         popularity: popularity_of(train),
         ranking: None,
+        attention: attention::stored(&model, &fitted.graphs, dataset, context)?,
         train: train.clone(),
         users: dataset.users.clone(),
         items: dataset.items.clone(),

@@ -316,12 +316,14 @@ fn withheld_behaviors_are_printed_as_met() {
         count: 2,
     }];
     let edge = |from: PathNode, to: PathNode, behaviors| ExplainedEdge {
+        relation: None,
         from,
         to,
         behaviors,
         weight: 1.0,
     };
     let path = ExplainedPath {
+        attention: false,
         strength: 0.5,
         value: None,
         share: Some(0.25),
