@@ -69,6 +69,7 @@ fn shop() -> Recommender {
         embeddings: table,
         popularity: popularity_of(&train),
         ranking: None,
+        attention: None,
         train,
         users: Vocabulary::from_names((0..n_users).map(|n| format!("c{n}"))).expect("distinct"),
         items: Vocabulary::from_names((0..ITEMS).map(|n| format!("p{n}"))).expect("distinct"),

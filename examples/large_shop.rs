@@ -78,6 +78,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         embeddings: table(&args, &random, 2)?,
         popularity: popularity_of(&train),
         ranking: None,
+        attention: None,
         train,
         users: Vocabulary::from_names((0..args.users).map(|n| (463_240_000 + n).to_string()))?,
         items: Vocabulary::from_names((0..args.items).map(|n| (5_600_000 + n).to_string()))?,

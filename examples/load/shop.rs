@@ -72,6 +72,7 @@ pub(crate) fn write_model(
         embeddings: table()?,
         popularity: popularity_of(&train),
         ranking: None,
+        attention: None,
         train,
         users: Vocabulary::from_names((0..users).map(|n| format!("u{n}")))?,
         items: Vocabulary::from_names((0..items).map(|n| format!("p{n}")))?,

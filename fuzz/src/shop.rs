@@ -1,8 +1,8 @@
 //! A small shop that everything is tried on.
 
 use lightgcn_core::{
-    BehaviorWeightsConfig, Catalogue, InteractionsBuilder, ItemId, Lineage, ItemDetails,
-    UserId, Vocabulary,
+    BehaviorWeightsConfig, Catalogue, InteractionsBuilder, ItemDetails, ItemId, Lineage, UserId,
+    Vocabulary,
 };
 use lightgcn_graph::Normalization;
 use lightgcn_store::{Artifact, EmbeddingTable, ModelDescription, popularity_of};
@@ -54,6 +54,8 @@ pub fn artifact() -> Artifact {
         layer0: table(4),
         embeddings: table(4),
         popularity: popularity_of(&train),
+        ranking: None,
+        attention: None,
         train,
         users: Vocabulary::from_names(["ann", "bob", "cleo", "dan", "eve", "fay"]).expect("ids"),
         items: Vocabulary::from_names(["soap", "comb", "towel", "brush", "lamp"]).expect("ids"),

@@ -65,8 +65,13 @@ function ofPaths({ paths }: Explanation): string | null {
   for (const { edges } of paths) {
     const others = edges[1]?.to;
     const from = edges[0]?.to;
-    if (others?.kind !== "other_users" || from?.kind !== "item") continue;
+    if (from?.kind !== "item") continue;
     const known = text.title(from.item, from.details);
+    const relation = edges[1]?.relation?.name;
+    if (others?.kind === "entity" && relation && relation === edges[2]?.relation?.name) {
+      return `Recommended because it has the same ${relation} as ${known}: ${others.name}.`;
+    }
+    if (others?.kind !== "other_users") continue;
     return `Recommended because ${text.plural(others.count, "customer")} who met ${known}, as this one did, also met this product.`;
   }
   return null;

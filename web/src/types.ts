@@ -105,17 +105,22 @@ export interface Contribution extends Part {
 export type PathNode =
   | { kind: "user" }
   | { kind: "other_users"; count: number }
-  | { kind: "item"; item: string; details: Details };
+  | { kind: "item"; item: string; details: Details }
+  | { kind: "entity"; name: string };
 
 export interface ExplainedEdge {
   from: PathNode;
   to: PathNode;
   behaviors: BehaviorCount[];
+  /** The relation between the ends, if neither is a user. */
+  relation?: { name: string; against: boolean };
   weight: number;
 }
 
 export interface ExplainedPath {
   strength: number;
+  /** Whether the strength is the model's attention. */
+  attention?: boolean;
   value: number | null;
   share: number | null;
   edges: ExplainedEdge[];
@@ -127,7 +132,7 @@ export interface Explanation {
   details: Details;
   score: number;
   bought: boolean;
-  method: "path_sum" | "fold_in" | "ensemble" | "ranking" | "evidence";
+  method: "path_sum" | "fold_in" | "ensemble" | "ranking" | "attention" | "evidence";
   /** What is known of the item itself; absent unless a ranking was learned. */
   terms?: Term[];
   self_contribution: Part | null;

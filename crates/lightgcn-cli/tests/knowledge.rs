@@ -118,6 +118,80 @@ fn kgat_attends_to_relations_and_attributes() {
 }
 
 #[test]
+fn kgat_explains_by_the_attention_of_its_relations() {
+    let work = colorful_shop();
+    let config = "[model]\nname = 'kgat'\ndimension = 8\nlayer_widths = [8, 8, 8]\n\
+                  relations = ['color']\nfacts_per_step = 64\n";
+    work.write("model.toml", config);
+    let train = [
+        "train",
+        "dataset",
+        "--config",
+        "model.toml",
+        "--epochs",
+        "2",
+    ];
+    work.json(&[&train[..], &["--out", "model", "--no-ranking"]].concat());
+    let log = work.read("shop.csv");
+    let user = log.lines().nth(1).unwrap().split(',').nth(7).unwrap();
+    let facts = work.read("facts.tsv");
+    let answer = work.json(&["recommend", "model", user]);
+    let mut by_color = None;
+    for listed in answer["answers"][0]["items"].as_array().unwrap() {
+        let item = listed["item"].as_str().unwrap();
+        let why = work.json(&["explain", "model", user, item]);
+        let paths = why["paths"].as_array().unwrap();
+        let attended = paths.iter().any(|path| path["attention"] == true);
+        let expected = if attended { "attention" } else { "evidence" };
+        assert_eq!(why["method"], expected);
+        for path in paths.iter().filter(|_| attended) {
+            assert_eq!(
+                (&path["value"], &path["share"]),
+                (&Value::Null, &Value::Null)
+            );
+            let edges = path["edges"].as_array().unwrap();
+            assert!((1..=3).contains(&edges.len()));
+            let weights = edges.iter().map(|edge| edge["weight"].as_f64().unwrap());
+            let product: f64 = weights.product();
+            assert!((product - path["strength"].as_f64().unwrap()).abs() < 1e-12);
+            assert!(product > 0.0 && product <= 1.0);
+            if edges.len() < 3 || edges[1]["relation"]["name"] != "color" {
+                continue;
+            }
+            // Both items have the color that the path goes over.
+            let color = edges[1]["to"]["name"].as_str().unwrap();
+            for item in [&edges[1]["from"]["item"], &edges[2]["to"]["item"]] {
+                let fact = format!("{}\tcolor\t{color}\n", item.as_str().unwrap());
+                assert!(facts.contains(&fact), "{fact}");
+            }
+            assert_eq!(edges[1]["relation"]["against"], false);
+            assert_eq!(edges[2]["relation"]["against"], true);
+            by_color = Some(item.to_owned());
+        }
+    }
+    let item = by_color.expect("some item shares its color with the history");
+    let text = work.run(&["explain", "model", user, &item]).stdout;
+    for part in [
+        "-[color: ",
+        "<-[color: ",
+        "(attention ",
+        "not a part of the score",
+    ] {
+        assert!(text.contains(part), "{part:?} is not in {text}");
+    }
+    // With the learned ranking, its terms make up the score and the paths are the same.
+    work.json(&[&train[..], &["--out", "ranked"]].concat());
+    let paths = |model: &str| work.json(&["explain", model, user, &item])["paths"].clone();
+    assert_eq!(paths("ranked"), paths("model"));
+    let why = work.json(&["explain", "ranked", user, &item]);
+    assert_eq!(why["method"], "ranking");
+    assert_eq!(
+        work.files("ranked")["attention.safetensors"],
+        work.files("model")["attention.safetensors"]
+    );
+}
+
+#[test]
 fn unusable_facts_are_errors() {
     let work = colorful_shop();
     for (facts, fields) in [

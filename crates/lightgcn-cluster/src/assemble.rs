@@ -5,15 +5,14 @@ use crate::k_core::k_core;
 use crate::read::Preparation;
 use crate::rows::{numbers, texts};
 use crate::split::{Parts, split};
-use crate::weight::{BEHAVIORS, PairWeight, WeightSpec};
+use crate::weight::{BEHAVIORS, MARKS, PairWeight, WeightSpec, event_of};
 use datafusion::arrow::array::AsArray;
 use datafusion::arrow::datatypes::{Float64Type, Int64Type};
 use datafusion::arrow::record_batch::RecordBatch;
 use futures::TryStreamExt;
 use lightgcn_core::{
-    BehaviorId, BehaviorWeights, Catalogue, CoreError, Dataset, Interactions, InteractionsBuilder,
-    ItemId, LabelColumn, NodeId, PairEvent, Split, StageReport, Truth, UserId, Vocabulary,
-    reference_time,
+    BehaviorWeights, Catalogue, CoreError, Dataset, Interactions, InteractionsBuilder, ItemId,
+    LabelColumn, NodeId, Split, StageReport, Truth, UserId, Vocabulary, reference_time,
 };
 use lightgcn_data::{DataError, ValidPrepareConfig, add_knowledge, time};
 use std::collections::HashSet;
@@ -201,7 +200,7 @@ impl Preparation {
         self.session.add_function(function);
         let sql = format!(
             "SELECT u, i, pair_weight(events), events FROM (SELECT t.u, t.i, \
-             array_agg(t.time * {BEHAVIORS} + t.behavior ORDER BY t.position) AS events FROM ({}) t \
+             array_agg((t.time * {BEHAVIORS} + t.behavior) * {MARKS} + t.mark ORDER BY t.position) AS events FROM ({}) t \
              LEFT SEMI JOIN {core} c ON t.u = c.u AND t.i = c.i GROUP BY t.u, t.i) ORDER BY u, i",
             parts.train
         );
@@ -310,10 +309,7 @@ fn push(
         events.clear();
         let list = lists.value(row);
         let list = list.as_primitive::<Int64Type>().values().iter();
-        events.extend(list.map(|event| {
-            let behavior = BehaviorId(event.rem_euclid(BEHAVIORS) as u8);
-            PairEvent::new(behavior, event.div_euclid(BEHAVIORS))
-        }));
+        events.extend(list.map(|&number| event_of(number)));
         builder.push_events(user, item, weight as f32, &events)?;
     }
     Ok(())

@@ -166,7 +166,7 @@ async fn drop_duplicates(
     config: &ValidPrepareConfig,
     report: &mut StageReport,
 ) -> Result<(), ClusterError> {
-    let columns = "position, user_id, item_id, behavior, time, category_id, category_code, brand, price, missing";
+    let columns = "position, user_id, item_id, behavior, time, session_id, category_id, category_code, brand, price, missing";
     let events = format!("FROM read WHERE kind = {}", Kind::Event as i64);
     let sql = match config.config().duplicates {
         Duplicates::Keep => format!("SELECT {columns} {events}"),
@@ -252,12 +252,23 @@ async fn number(session: &Session, limit: i64, totals: &Totals) -> Result<(), Cl
         latest("price")
     );
     session.keep("items", &items).await?;
+    let time = format!("CASE WHEN time > {limit} THEN {last} ELSE time END");
+    // A user's sessions are numbered by their first events, then by their hashes; see `SessionMark::of_number`.
+    let sessions = format!(
+        "SELECT user_id AS of_user, session_id AS of_session, CAST((row_number() OVER \
+         (PARTITION BY user_id ORDER BY began, session_id) - 1) % 255 + 1 AS BIGINT) AS mark FROM \
+         (SELECT user_id, session_id, min({time}) AS began FROM kept WHERE session_id IS NOT NULL \
+         GROUP BY user_id, session_id)"
+    );
+    session.keep("sessions", &sessions).await?;
     let events = format!(
-        "SELECT u, i, behavior, CASE WHEN time > {limit} THEN {last} ELSE time END AS time, position FROM kept \
-         JOIN users ON kept.user_id = users.user_id JOIN items ON kept.item_id = items.item_id"
+        "SELECT u, i, behavior, {time} AS time, coalesce(mark, 0) AS mark, position FROM kept \
+         JOIN users ON kept.user_id = users.user_id JOIN items ON kept.item_id = items.item_id \
+         LEFT JOIN sessions ON kept.user_id = sessions.of_user AND kept.session_id = sessions.of_session"
     );
     let found = session.keep("events", &events).await?;
     check_rows("events", totals.kept, found)?;
+    session.forget("sessions")?;
     session.forget("kept")
 }
 

@@ -7,7 +7,7 @@ use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{
     ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
-use lightgcn_core::{BehaviorId, BehaviorWeights, BehaviorWeightsConfig};
+use lightgcn_core::{BehaviorId, BehaviorWeights, BehaviorWeightsConfig, PairEvent, SessionMark};
 use lightgcn_data::pair_weight;
 use serde::{Deserialize, Serialize};
 use std::hash::{Hash, Hasher};
@@ -15,9 +15,19 @@ use std::sync::Arc;
 
 /// Behaviors take this many values in the numbers that stand for events.
 pub(crate) const BEHAVIORS: i64 = 256;
+/// And marks of sessions this many.
+pub(crate) const MARKS: i64 = 256;
 
-/// `pair_weight(events)`: the weight of a pair with these events, in the order of the log; each is its time times
-/// [`BEHAVIORS`] plus its behavior.
+/// The event of a number: its time times [`BEHAVIORS`] plus its behavior, times [`MARKS`] plus the mark of its session.
+pub(crate) fn event_of(number: i64) -> PairEvent {
+    let mark = SessionMark::from_byte(number.rem_euclid(MARKS) as u8);
+    let event = number.div_euclid(MARKS);
+    let behavior = BehaviorId(event.rem_euclid(BEHAVIORS) as u8);
+    PairEvent::new(behavior, event.div_euclid(BEHAVIORS)).in_session(mark)
+}
+
+/// `pair_weight(events)`: the weight of a pair with these events, in the order of the log, each as a number of which
+/// [`event_of`] is the event.
 #[derive(Debug)]
 pub(crate) struct PairWeight {
     spec: WeightSpec,
@@ -90,9 +100,9 @@ impl ScalarUDFImpl for PairWeight {
         let weights = lists.iter().map(|list| {
             let list = list?;
             let events = list.as_primitive::<Int64Type>().values().iter();
-            let events = events.map(|event| {
-                let behavior = BehaviorId(event.rem_euclid(BEHAVIORS) as u8);
-                (behavior, event.div_euclid(BEHAVIORS))
+            let events = events.map(|&number| {
+                let event = event_of(number);
+                (event.behavior(), event.time())
             });
             Some(pair_weight(events, &self.weights, self.spec.now))
         });

@@ -1,11 +1,12 @@
 //! Single events of a pair.
 
-use crate::BehaviorId;
+use crate::{BehaviorId, SessionMark};
 
-/// One event of a (user, item) pair: what the user did, and when.
+/// One event of a (user, item) pair: what the user did, and when, and in which session if the log
+/// says so.
 ///
 /// It takes 8 bytes, so that a log's events can stay in memory along with its pairs. Events order
-/// by time, then by behavior.
+/// by time, then by behavior, then by the mark of the session.
 ///
 /// ```
 /// use lightgcn_core::{BehaviorId, PairEvent};
@@ -18,10 +19,11 @@ use crate::BehaviorId;
 pub struct PairEvent(i64);
 
 impl PairEvent {
-    /// The latest time that fits, in seconds since 1970: a billion years from now.
-    const MAX_TIME: i64 = i64::MAX >> 8;
+    /// The latest time that fits, in seconds since 1970: four million years from now.
+    const MAX_TIME: i64 = i64::MAX >> 16;
 
-    /// An event at `time`, in seconds since 1970-01-01 UTC. Times a billion years away are clamped.
+    /// An event at `time`, in seconds since 1970-01-01 UTC, in an unknown session. Times four
+    /// million years away are clamped.
     #[must_use]
     pub const fn new(behavior: BehaviorId, time: i64) -> Self {
         let time = if time > Self::MAX_TIME {
@@ -31,31 +33,43 @@ impl PairEvent {
         } else {
             time
         };
-        Self((time << 8) | behavior.0 as i64)
+        Self((time << 16) | ((behavior.0 as i64) << 8))
+    }
+
+    /// The same event in another session.
+    #[must_use]
+    pub const fn in_session(self, session: SessionMark) -> Self {
+        Self((self.0 & !0xff) | session.to_byte() as i64)
     }
 
     /// What the user did.
     #[must_use]
     pub const fn behavior(self) -> BehaviorId {
-        BehaviorId((self.0 & 0xff) as u8)
+        BehaviorId((self.0 >> 8 & 0xff) as u8)
+    }
+
+    /// In which of the user's sessions.
+    #[must_use]
+    pub const fn session(self) -> SessionMark {
+        SessionMark::from_byte((self.0 & 0xff) as u8)
     }
 
     /// When, in seconds since 1970-01-01 UTC.
     #[must_use]
     pub const fn time(self) -> i64 {
-        self.0 >> 8
+        self.0 >> 16
     }
 
     /// Time and behavior in one number, for files.
     #[must_use]
     pub const fn to_bits(self) -> i64 {
-        self.0
+        self.0 >> 8
     }
 
-    /// The inverse of [`PairEvent::to_bits`].
+    /// The inverse of [`PairEvent::to_bits`], in an unknown session.
     #[must_use]
     pub const fn from_bits(bits: i64) -> Self {
-        Self(bits)
+        Self::new(BehaviorId((bits & 0xff) as u8), bits >> 8)
     }
 }
 
@@ -66,10 +80,19 @@ mod tests {
 
     proptest! {
         #[test]
-        fn times_and_behaviors_survive(time in -(1i64 << 50)..1 << 50, behavior: u8) {
+        fn times_behaviors_and_sessions_survive(
+            time in -(1i64 << 46)..1 << 46, behavior: u8, session: u8, other: u8,
+        ) {
             let event = PairEvent::new(BehaviorId(behavior), time);
             prop_assert_eq!((event.behavior().0, event.time()), (behavior, time));
+            prop_assert_eq!(event.to_bits(), time << 8 | i64::from(behavior));
             prop_assert_eq!(PairEvent::from_bits(event.to_bits()), event);
+            prop_assert_eq!(event.session(), SessionMark::UNKNOWN);
+            let marked = event.in_session(SessionMark::from_byte(other));
+            let marked = marked.in_session(SessionMark::from_byte(session));
+            prop_assert_eq!((marked.behavior().0, marked.time()), (behavior, time));
+            prop_assert_eq!(marked.session().to_byte(), session);
+            prop_assert_eq!(marked.to_bits(), event.to_bits());
         }
     }
 

@@ -6,6 +6,7 @@ use burn::tensor::{Tensor, TensorData};
 use lightgcn_graph::NodeCounts;
 use lightgcn_kernels::{RowIndices, SparseBackend, gather_rows};
 
+use crate::edge_attention::EdgeAttention;
 use crate::error::NnError;
 use crate::graphs::Graphs;
 use crate::init::check_table;
@@ -58,6 +59,13 @@ pub trait EmbeddingModel<B: SparseBackend>: Module<B> {
     fn held(self, graphs: &Graphs<B>) -> Self {
         let _ = graphs;
         self
+    }
+
+    /// What each node takes of its neighbors, if the model attends to them by weights that are the same in all
+    /// layers; explanations show it. Default: `None`.
+    fn edge_attention(&self, graphs: &Graphs<B>) -> Option<EdgeAttention> {
+        let _ = graphs;
+        None
     }
 
     /// The weights α if the final embeddings are `Σ_k α_k Âᵏ E` over the one graph, with weights

@@ -81,6 +81,7 @@
 #![forbid(unsafe_code)]
 
 mod config;
+mod edge_attention;
 mod embedding_model;
 mod error;
 mod facts;
@@ -94,6 +95,7 @@ mod sequences;
 mod training_pass;
 
 pub use config::{Footprint, GradientBackend, ModelConfig, ModelVisitor, VisitModel};
+pub use edge_attention::EdgeAttention;
 pub use embedding_model::{EmbeddingModel, split_embeddings};
 pub use error::{ConfigIssue, NnError};
 pub use facts::Fact;

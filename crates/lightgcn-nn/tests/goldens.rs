@@ -315,6 +315,32 @@ fn kgat_equals_pytorch() {
         let n_nodes = model.n_nodes();
         let unit = Tensor::<B, 2>::eye(n_nodes, &Default::default());
         let attention = sparse_dense(&model.attention(&graphs), unit);
+        // The same edge by edge, each by the relation that it belongs to.
+        let edges = model.edge_attention(&graphs).unwrap();
+        let mut dense = vec![0.0; n_nodes * n_nodes];
+        for head in 0..n_nodes {
+            let row = edges.offsets[head] as usize..edges.offsets[head + 1] as usize;
+            let ends = row.clone().map(|n| (edges.relations[n], edges.tails[n]));
+            assert!(ends.is_sorted_by(|a, b| a < b));
+            for n in row {
+                let (tail, relation) = (edges.tails[n] as usize, edges.relations[n] as usize);
+                dense[head * n_nodes + tail] += f64::from(edges.weights[n]);
+                let ends = if relation % 2 == 0 {
+                    [head, tail]
+                } else {
+                    [tail, head]
+                };
+                let graph = case["graphs"][relation / 2].as_array().unwrap();
+                let ends = serde_json::json!(ends);
+                assert!(graph.contains(&ends), "{ends} by {relation}");
+            }
+        }
+        for (dense, sparse) in dense.iter().zip(values(attention.clone())) {
+            assert!(
+                (dense - f64::from(sparse)).abs() < 1e-6,
+                "{dense} is not {sparse}"
+            );
+        }
         hold(case, "attention", values(attention));
         let embeddings = model.embeddings(&graphs, ForwardMode::Inference);
         hold(case, "embeddings", values(embeddings.clone()));

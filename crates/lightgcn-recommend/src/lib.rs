@@ -81,8 +81,8 @@ pub use evaluate::{
     better_on_validation, compare, evaluate, evaluate_test, evaluate_validation, figures,
 };
 pub use explain::{
-    Contribution, ExplainOptions, ExplainRequest, ExplainedEdge, ExplainedPath, Explanation, Fact,
-    Method, Part, PathNode, Remainder, Term, TermKind,
+    Contribution, EdgeRelation, ExplainOptions, ExplainRequest, ExplainedEdge, ExplainedPath,
+    Explanation, Fact, Method, Part, PathNode, Remainder, Term, TermKind,
 };
 pub use propagated::propagate_anew;
 pub use rank::{

@@ -12,7 +12,7 @@ use crate::{
     BehaviorCount, ContextEvent, EnsembleRanker, Exclusions, FoldIn, ItemFilter, LearnedRanking,
     RecommendError, Rule, Source,
 };
-use lightgcn_core::{ItemId, UserId};
+use lightgcn_core::{ItemId, SessionMark, UserId};
 use lightgcn_store::Artifact;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -96,6 +96,7 @@ impl Shop {
                 behavior: behavior.index(),
                 count: event.count,
                 age,
+                session: SessionMark::UNKNOWN,
             };
             history.add(item, act);
         }

@@ -79,6 +79,7 @@ pub(crate) fn artifact() -> Artifact {
         embeddings: table,
         popularity: popularity_of(&train),
         ranking: None,
+        attention: None,
         train,
         users: Vocabulary::from_names(USERS).unwrap(),
         items: Vocabulary::from_names(ITEMS).unwrap(),

@@ -42,6 +42,7 @@
 //! #     embeddings: table,
 //! #     popularity: popularity_of(&train),
 //! #     ranking: None,
+//! #     attention: None,
 //! #     train,
 //! #     users: Vocabulary::from_names(["ann", "bob"])?,
 //! #     items: Vocabulary::from_names(["glove", "lamp"])?,

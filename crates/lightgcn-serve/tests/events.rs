@@ -8,7 +8,7 @@ use axum::body::Body;
 use axum::http::Request;
 use common::TRAINED;
 use common::{Reply, artifact, config, get, post, send, service, service_with};
-use lightgcn_core::{InteractionsBuilder, ItemId, PairEvent, UserId};
+use lightgcn_core::{InteractionsBuilder, ItemId, PairEvent, SessionMark, UserId};
 use lightgcn_recommend::Recommender;
 use lightgcn_serve::{
     EventSink, EventStore, EventStoreConfig, MemoryEvents, PruneReport, Service, StoredEvent,
@@ -222,7 +222,14 @@ fn only_events_that_the_model_was_trained_on_are_removed() {
     let at = |name: &str, time| PairEvent::new(lightgcn_core::BehaviorId(index(name)), time);
     let mut pairs = InteractionsBuilder::from_names(&behaviors, &["purchase"]).unwrap();
     for (item, events) in [
-        (0, vec![at("view", 100), at("purchase", 200)]),
+        (
+            0,
+            // Posted events do not say in which session they were.
+            vec![
+                at("view", 100).in_session(SessionMark::of_number(6)),
+                at("purchase", 200),
+            ],
+        ),
         (1, vec![at("view", future)]),
     ] {
         pairs

@@ -1,5 +1,6 @@
 //! The artifact: a trained model with everything that its answers need.
 
+use crate::attention::{ATTENTION, StoredAttention};
 use crate::files::write_file;
 use crate::folder::Folder;
 use crate::kind::Kind;
@@ -22,6 +23,12 @@ use std::path::Path;
 const MODEL: &str = "model.json";
 const EMBEDDINGS: &str = "embeddings.safetensors";
 const POPULARITY: &str = "popularity.safetensors";
+
+/// The optional file of a model's attention.
+const ATTENTION_FILE: (&str, Encode) = (ATTENTION, |a| match &a.attention {
+    Some(attention) => attention.encode(),
+    None => Ok(Vec::new()),
+});
 
 /// The optional files of a learned ranking.
 const RANKING_FILES: [(&str, Encode); 2] = [
@@ -87,6 +94,8 @@ pub struct Artifact {
     pub lineage: Lineage,
     /// The learned ranking, if there is one; otherwise the embeddings rank.
     pub ranking: Option<StoredRanking>,
+    /// What the nodes take of their neighbors, for models with attention; explanations show it.
+    pub attention: Option<StoredAttention>,
 }
 
 /// How many users have each item as a target (have bought it), `[n_items]`. O(pairs).
@@ -133,6 +142,9 @@ impl Artifact {
         if let Some(ranking) = &self.ranking {
             ranking.check(n_items, &mut issues);
         }
+        if let Some(attention) = &self.attention {
+            attention.check(n_users + n_items, self.model.graphs.len(), &mut issues);
+        }
         let expected = popularity_of(&self.train);
         let differs = expected
             .iter()
@@ -155,7 +167,8 @@ impl Artifact {
 
     fn files(&self) -> impl Iterator<Item = (&'static str, Encode)> {
         let ranking = RANKING_FILES.into_iter().filter(|_| self.ranking.is_some());
-        let mut files: Vec<_> = FILES.into_iter().chain(ranking).collect();
+        let attention = self.attention.iter().map(|_| ATTENTION_FILE);
+        let mut files: Vec<_> = FILES.into_iter().chain(ranking).chain(attention).collect();
         // In the order of a manifest.
         files.sort_unstable_by_key(|(name, _)| *name);
         files.into_iter()
@@ -194,10 +207,12 @@ impl Artifact {
         let path = path.as_ref();
         let folder = Folder::open(path, Kind::ARTIFACT)?;
         let has_ranking = folder.has(RANKING);
+        let has_attention = folder.has(ATTENTION);
         let optional = RANKING_FILES.iter().filter(|_| has_ranking);
         let names: Vec<&str> = FILES
             .iter()
             .chain(optional)
+            .chain(has_attention.then_some(&ATTENTION_FILE))
             .map(|(name, _)| *name)
             .collect();
         folder.expect_files(&names)?;
@@ -224,6 +239,9 @@ impl Artifact {
             lineage,
             ranking: has_ranking
                 .then(|| StoredRanking::read(&folder, n_items))
+                .transpose()?,
+            attention: has_attention
+                .then(|| StoredAttention::read(&folder, n_users + n_items))
                 .transpose()?,
         };
         artifact.check().map_err(|error| match error {

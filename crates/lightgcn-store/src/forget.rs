@@ -9,8 +9,8 @@ impl Artifact {
     /// user. O(size).
     ///
     /// What training learned for others stays unchanged, although it also learned from this user:
-    /// the other rows of the tables, and the weights of a learned ranking, which are sums over all
-    /// users.
+    /// the other rows of the tables, the weights of a learned ranking, which are sums over all
+    /// users, and what nodes with attention take of others.
     ///
     /// # Errors
     /// [`StoreError::Inconsistent`] if no training pair would be left, which is not a valid model.
@@ -50,6 +50,7 @@ impl Artifact {
             catalogue: self.catalogue.clone(),
             behaviors: self.behaviors.clone(),
             ranking: self.ranking.clone(),
+            attention: self.attention.as_ref().map(|all| all.without(user.0)),
         }))
     }
 }

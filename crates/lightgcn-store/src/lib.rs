@@ -40,6 +40,7 @@
 //!     embeddings: table,
 //!     popularity: popularity_of(&train),
 //!     ranking: None,
+//!     attention: None,
 //!     train,
 //!     users: Vocabulary::from_names(["ann"])?,
 //!     items: Vocabulary::from_names(["glove", "lamp"])?,
@@ -63,6 +64,7 @@
 
 mod artifact;
 mod atomic;
+mod attention;
 mod dataset;
 mod embeddings;
 mod error;
@@ -83,6 +85,7 @@ mod tensors;
 
 pub use artifact::{Artifact, popularity_of};
 pub use atomic::write_folder_atomically;
+pub use attention::{AttentionEdge, StoredAttention};
 pub use dataset::DatasetFolder;
 pub use embeddings::EmbeddingTable;
 pub use error::StoreError;

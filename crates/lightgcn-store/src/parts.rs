@@ -6,7 +6,8 @@ use crate::names::{CATALOGUE, INTERACTIONS};
 use crate::tensors::{Column, Streamed, TensorFile, encode, write};
 use lightgcn_core::{
     BehaviorWeightsConfig, Catalogue, CoreError, Interactions, InteractionsBuilder, ItemId,
-    LabelColumn, Lineage, Listings, NodeId, PairEvent, Rows, Truth, UserId, Vocabulary,
+    LabelColumn, Lineage, Listings, NodeId, PairEvent, Rows, SessionMark, Truth, UserId,
+    Vocabulary,
 };
 use std::fs::File;
 use std::path::Path;
@@ -81,17 +82,21 @@ pub(crate) fn encode_catalogue(catalogue: &Catalogue) -> Result<Vec<u8>, StoreEr
 }
 
 fn label_columns(name: &str, column: &LabelColumn) -> [Column; 3] {
+    let [text, ends] = text_columns(name, column.labels());
+    let codes = Column::new(&format!("{name}.codes"), column.codes().iter().copied());
+    [ends, text, codes]
+}
+
+/// Texts back to back, and the end of each.
+pub(crate) fn text_columns(name: &str, texts: &[String]) -> [Column; 2] {
     let mut end = 0;
-    let ends = column.labels().iter().map(|label| {
-        end += label.len() as u64;
+    let ends = texts.iter().map(|text| {
+        end += text.len() as u64;
         end
     });
-    let text = column.labels().iter().flat_map(|label| label.bytes());
-    [
-        Column::new(&format!("{name}.ends"), ends),
-        Column::new(&format!("{name}.text"), text),
-        Column::new(&format!("{name}.codes"), column.codes().iter().copied()),
-    ]
+    let ends = Column::new(&format!("{name}.ends"), ends);
+    let text = texts.iter().flat_map(|text| text.bytes());
+    [Column::new(&format!("{name}.text"), text), ends]
 }
 
 /// The optional labels of a catalogue.
@@ -204,11 +209,17 @@ fn read_labels(
     name: &str,
     n_items: usize,
 ) -> Result<LabelColumn, StoreError> {
+    let labels = read_texts(file, name)?;
+    let codes = file.column(&format!("{name}.codes"), Some(n_items))?;
+    LabelColumn::from_parts(labels, codes).map_err(|error| content(file.path(), error))
+}
+
+/// What [`text_columns`] wrote.
+pub(crate) fn read_texts(file: &TensorFile<'_>, name: &str) -> Result<Vec<String>, StoreError> {
     let text_name = format!("{name}.text");
     let text = read_text(file, &text_name)?;
     let ends: Vec<u64> = file.column(&format!("{name}.ends"), None)?;
-    let codes = file.column(&format!("{name}.codes"), Some(n_items))?;
-    let mut labels = Vec::with_capacity(ends.len());
+    let mut texts = Vec::with_capacity(ends.len());
     let mut start = 0;
     for &end in &ends {
         let label = (start <= end)
@@ -217,14 +228,14 @@ fn read_labels(
             .ok_or_else(|| {
                 file.tensor_error(&text_name, format!("no label spans {start} to {end}"))
             })?;
-        labels.push(label.to_owned());
+        texts.push(label.to_owned());
         start = end;
     }
     if start != text.len() as u64 {
         let detail = format!("the labels end at byte {start} of {}", text.len());
         return Err(file.tensor_error(&text_name, detail));
     }
-    LabelColumn::from_parts(labels, codes).map_err(|error| content(file.path(), error))
+    Ok(texts)
 }
 
 pub(crate) fn encode_interactions(pairs: &Interactions) -> Result<Vec<u8>, StoreError> {
@@ -243,6 +254,9 @@ pub(crate) fn write_interactions(folder: &Path, pairs: &Interactions) -> Result<
         .map_err(|error| StoreError::io("write", &path, error))
 }
 
+/// The mark of the session of each event, if any is known.
+const SESSIONS: &str = "sessions";
+
 fn interaction_columns(pairs: &Interactions) -> Vec<Streamed<'_>> {
     let mut columns = vec![
         Streamed::new("offsets", pairs.offsets().iter().copied()),
@@ -254,6 +268,10 @@ fn interaction_columns(pairs: &Interactions) -> Vec<Streamed<'_>> {
     // If there are events, the last times follow from them.
     if pairs.events().n_rows() > 0 {
         let events = pairs.events().values().iter();
+        let marks = events.clone().map(|event| event.session());
+        if marks.clone().any(SessionMark::is_known) {
+            columns.push(Streamed::new(SESSIONS, marks.map(SessionMark::to_byte)));
+        }
         columns.push(Streamed::new("events", events.map(|event| event.to_bits())));
     } else if !pairs.last_times().is_empty() {
         let times = pairs.last_times().iter().copied();
@@ -271,7 +289,7 @@ pub(crate) fn read_interactions(
     let names = ["offsets", "items", "weights", "counts"];
     let bytes = folder.read(INTERACTIONS)?;
     let path = folder.file(INTERACTIONS);
-    let file = TensorFile::open(path, &bytes, &names, &["last_times", "events"])?;
+    let file = TensorFile::open(path, &bytes, &names, &["last_times", "events", SESSIONS])?;
     let items: Vec<u32> = file.column("items", None)?;
     let n_pairs = items.len();
     let offsets: Vec<u64> = file.column("offsets", Some(n_users + 1))?;
@@ -330,18 +348,29 @@ fn read_events(
     width: usize,
 ) -> Result<Option<Rows<PairEvent>>, StoreError> {
     if !file.has("events") {
-        return Ok(None);
+        return match file.has(SESSIONS) {
+            true => Err(file.tensor_error(SESSIONS, "there are no events".to_owned())),
+            false => Ok(None),
+        };
     }
     let n_events: u64 = counts.iter().map(|&count| u64::from(count)).sum();
     let bits: Vec<i64> = file.column("events", usize::try_from(n_events).ok())?;
+    let marks: Option<Vec<u8>> = file
+        .has(SESSIONS)
+        .then(|| file.column(SESSIONS, Some(bits.len())))
+        .transpose()?;
+    let event = |n: usize| {
+        let mark = marks.as_ref().map_or(0, |marks| marks[n]);
+        PairEvent::from_bits(bits[n]).in_session(SessionMark::from_byte(mark))
+    };
     let mut found = vec![0u32; width];
-    let mut rest = &bits[..];
+    let mut begin = 0;
     let mut rows = Rows::new();
     for (pair, counts) in counts.chunks_exact(width.max(1)).enumerate() {
-        let (events, others) = rest.split_at(counts.iter().map(|&n| n as usize).sum());
-        rest = others;
+        let end = begin + counts.iter().map(|&n| n as usize).sum::<usize>();
+        let events = (begin..end).map(event);
+        begin = end;
         found.fill(0);
-        let events = events.iter().map(|&bits| PairEvent::from_bits(bits));
         for event in events.clone() {
             if let Some(count) = found.get_mut(event.behavior().index()) {
                 *count += 1;

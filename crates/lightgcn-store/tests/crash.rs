@@ -42,6 +42,7 @@ fn artifact(seed: u64) -> Artifact {
         embeddings: table,
         popularity: popularity_of(&train),
         ranking: None,
+        attention: None,
         train,
         users: Vocabulary::from_names((0..n_users).map(|n| format!("c{n}"))).unwrap(),
         items: Vocabulary::from_names((0..n_items).map(|n| format!("p{n}"))).unwrap(),

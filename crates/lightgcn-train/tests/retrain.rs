@@ -411,6 +411,7 @@ fn both_models_answer_for_the_same_users() {
 fn by_embeddings(artifact: Artifact) -> Artifact {
     Artifact {
         ranking: None,
+        attention: None,
         ..artifact
     }
 }

@@ -37,6 +37,7 @@ fn artifact(first: f32) -> Artifact {
         embeddings: table,
         popularity: popularity_of(&train),
         ranking: None,
+        attention: None,
         train,
         users: Vocabulary::from_names(["ann"]).unwrap(),
         items: Vocabulary::from_names(["glove", "lamp"]).unwrap(),

@@ -71,7 +71,11 @@ export function Paths({ explanation, onPick }: Props) {
         </>
       )}
       {shares.length === 0 && (
-        <p class="quiet">What other customers did; the score is not a sum over these paths.</p>
+        <p class="quiet">
+          {paths.some((path) => path.attention)
+            ? "What the model attends to on the way to the product; attention is not a part of the score."
+            : "What other customers did; the score is not a sum over these paths."}
+        </p>
       )}
       {paths.some((path) => path.edges.length > 1) && (
         <Picture
@@ -107,6 +111,7 @@ export function Paths({ explanation, onPick }: Props) {
                   {text.percent(path.share)} of the score
                 </span>
               )}
+              {path.attention && <span class="path-share">attention {path.strength.toPrecision(2)}</span>}
             </button>
           </li>
         ))}
@@ -121,7 +126,8 @@ function PathText({ path, item }: { path: ExplainedPath; item: string }) {
       <span class="station">Customer</span>
       {path.edges.map((edge, n) => {
         const many = edge.from.kind === "other_users" || edge.to.kind === "other_users";
-        const did = many ? text.doingsOfMany(edge.behaviors) : text.doings(edge.behaviors) || "met";
+        const doings = many ? text.doingsOfMany(edge.behaviors) : text.doings(edge.behaviors) || "met";
+        const did = edge.relation?.name ?? doings;
         return (
           <span key={n} class="step">
             <span class="did">
@@ -141,6 +147,7 @@ function Station({ node, item }: { node: PathNode; item: string }) {
   if (node.kind === "user") return <span class="station">Customer</span>;
   if (node.kind === "other_users")
     return <span class="station others">{text.plural(node.count, "other customer")}</span>;
+  if (node.kind === "entity") return <span class="station own">{node.name}</span>;
   if (node.item === item) return <span class="station target">this product</span>;
   return <span class="station own">{text.title(node.item, node.details)}</span>;
 }

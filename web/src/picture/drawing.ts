@@ -12,8 +12,18 @@ const scaled = (value: number, most: number, low: number, high: number) =>
 
 /** The nodes and edges of a path, by the ids that {@link drawPaths} gives them. */
 export function pathParts(path: ExplainedPath, number: number): { nodes: string[]; edges: string[] } {
-  const name = (node: PathNode, step: number) =>
-    node.kind === "user" ? USER : node.kind === "item" ? `item:${node.item}` : `users:${number}:${step}`;
+  const name = (node: PathNode, step: number) => {
+    switch (node.kind) {
+      case "user":
+        return USER;
+      case "item":
+        return `item:${node.item}`;
+      case "entity":
+        return `entity:${node.name}`;
+      case "other_users":
+        return `users:${number}:${step}`;
+    }
+  };
   const ends = path.edges.map((edge, step) => name(edge.to, step));
   // A direct edge runs below the others, through places of its own.
   const nodes = path.edges.length === 1 ? [USER, `pass:${number}`, ...ends] : [USER, ...ends];
@@ -48,7 +58,8 @@ export function drawPaths(paths: ExplainedPath[], item: string): Drawing {
       const known = edges.get(id);
       if (known) known.size = Math.max(known.size, size);
       else {
-        const name = edgeName(path.edges[direct ? 0 : step]?.behaviors ?? []);
+        const edge = path.edges[direct ? 0 : step];
+        const name = edge?.relation?.name ?? edgeName(edge?.behaviors ?? []);
         edges.set(id, { id, source: names[step] ?? "", target: names[step + 1] ?? "", size, name });
       }
     });
@@ -68,6 +79,8 @@ function station(node: PathNode, isTarget: boolean): Omit<DrawnNode, "id" | "lay
       const name = isTarget ? "This product" : text.title(node.item, node.details);
       return { role: isTarget ? "target" : "history", name, size: isTarget ? 8 : 6 };
     }
+    case "entity":
+      return { role: "other", name: node.name, size: 6 };
   }
 }
 

@@ -63,6 +63,7 @@ struct Rows {
     item: StringBuilder,
     behavior: Int64Builder,
     time: Int64Builder,
+    session: Int64Builder,
     digest: [Int64Builder; 2],
     labels: [StringBuilder; 3],
     price: Float64Builder,
@@ -138,6 +139,8 @@ impl Rows {
         self.item.append_value(&event.item);
         self.behavior.append_value(i64::from(event.behavior.0));
         self.time.append_value(event.time);
+        let session = Some(event.session).filter(|&session| session != 0);
+        self.session.append_option(session.map(i64::from));
         let [high, low] = &mut self.digest;
         high.append_value((event.digest >> 64) as u64 as i64);
         low.append_value(event.digest as u64 as i64);
@@ -156,6 +159,7 @@ impl Rows {
         self.item.append_null();
         self.behavior.append_null();
         self.time.append_null();
+        self.session.append_null();
         self.digest.iter_mut().for_each(Int64Builder::append_null);
         self.labels.iter_mut().for_each(StringBuilder::append_null);
         self.price.append_null();
@@ -182,6 +186,7 @@ impl Rows {
             Arc::new(self.item.finish()),
             Arc::new(self.behavior.finish()),
             Arc::new(self.time.finish()),
+            Arc::new(self.session.finish()),
             Arc::new(high.finish()),
             Arc::new(low.finish()),
             Arc::new(category_id.finish()),

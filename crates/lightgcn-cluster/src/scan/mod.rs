@@ -73,6 +73,7 @@ pub(crate) static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
         optional("item_id", DataType::Utf8),
         optional("behavior", DataType::Int64),
         optional("time", DataType::Int64),
+        optional("session_id", DataType::Int64),
         optional("digest_high", DataType::Int64),
         optional("digest_low", DataType::Int64),
         optional("category_id", DataType::Utf8),

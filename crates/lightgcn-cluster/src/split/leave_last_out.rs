@@ -35,7 +35,7 @@ pub(super) async fn split(
     session.keep("held", &held).await?;
     // Events of users without held-out targets have no cut.
     let marked = format!(
-        "SELECT e.u, e.i, e.behavior, e.time, e.position, h.i IS NOT NULL AS is_held, \
+        "SELECT e.u, e.i, e.behavior, e.time, e.mark, e.position, h.i IS NOT NULL AS is_held, \
          c.time IS NULL OR e.time < c.time OR (e.time = c.time AND e.position < c.position) AS is_before \
          FROM events e LEFT JOIN held h ON e.u = h.u AND e.i = h.i \
          LEFT JOIN (SELECT u AS cut_u, time, position FROM held WHERE nth = {n_held}) c ON e.u = c.cut_u"
@@ -63,7 +63,7 @@ pub(super) async fn split(
     report.kept = count(0);
     report.drop("of a held-out pair", count(1));
     report.drop("after the user's first held-out purchase", count(2));
-    parts.train = format!("SELECT u, i, behavior, time, position FROM marked WHERE {kept}");
+    parts.train = format!("SELECT u, i, behavior, time, mark, position FROM marked WHERE {kept}");
     parts.held = "SELECT CAST(2 - nth AS BIGINT) AS part, u, i FROM held".to_owned();
     parts.tables = vec!["held", "marked"];
     Ok(parts)

@@ -78,15 +78,17 @@ fn line(
     user: u64,
 ) -> String {
     let mut text = String::new();
+    // Sessions at the same time, and rows without one.
+    let session = ["", "s1", "s2", "s3"][(item % 4) as usize];
     let written = match form {
         0 => writeln!(
             text,
-            "{time},{behavior},{item},7{item},cat.{},{brand},{price},u{user},s",
+            "{time},{behavior},{item},7{item},cat.{},{brand},{price},u{user},{session}",
             item % 5
         ),
         1 => writeln!(
             text,
-            "u{user},{item},{behavior},{time},{price},{brand},cat.{},7{item},s",
+            "u{user},{item},{behavior},{time},{price},{brand},cat.{},7{item},{session}",
             item % 5
         ),
         _ => writeln!(text, "{time},{behavior},{item},u{user},{price},{brand}"),

@@ -90,6 +90,29 @@ fn events_follow_their_pairs_and_can_be_filtered() {
 }
 
 #[test]
+fn events_keep_their_sessions() {
+    let session = |n| crate::SessionMark::of_number(n);
+    let mut b = builder();
+    // At one time in two sessions, in any order.
+    let events = [event(0, 4).in_session(session(1)), event(0, 4), event(1, 2)];
+    b.push_events(UserId(1), ItemId(0), 1.0, &events).unwrap();
+    let other = [event(0, 4).in_session(session(0))];
+    b.push_events(UserId(0), ItemId(1), 0.5, &other).unwrap();
+    let x = b.build(2, 2).unwrap();
+    let kept = [event(1, 2), event(0, 4), event(0, 4).in_session(session(1))];
+    assert_eq!(x.events_of(1), kept);
+    assert_eq!(x.events_of(0), other);
+    assert_eq!(x.of_users(&[UserId(1)]).unwrap().events_of(0), kept);
+    let mut weights = crate::BehaviorWeightsConfig::single("purchase");
+    let mut view = weights.behaviors[0].clone();
+    (view.name, view.target) = ("view".to_owned(), false);
+    weights.behaviors.insert(0, view);
+    let weights = weights.check().unwrap();
+    let views = x.filtered(&weights, |_, behavior, _| behavior == BehaviorId(0));
+    assert_eq!(views.unwrap().events_of(1), &kept[1..]);
+}
+
+#[test]
 fn pairs_with_and_without_events_do_not_mix() {
     let mut b = builder();
     b.push(UserId(0), ItemId(0), 1.0, &[1, 0], Some(3)).unwrap();

@@ -3,20 +3,23 @@
 use crate::DataError;
 use crate::error::shorten;
 use crate::log::catalogue::{Details, Missing, Moment, Observations};
+use crate::log::session::{SessionId, session_marks};
 use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
 use lightgcn_core::{
     BehaviorId, BehaviorWeights, Catalogue, IdNormalization, InputFile, ItemDetails, ItemId,
-    NodeId, StageReport, UserId, Vocabulary, check_id,
+    NodeId, SessionMark, StageReport, UserId, Vocabulary, check_id,
 };
 
-/// The events of a log, in file and row order: 17 bytes per event, plus the vocabularies.
+/// The events of a log, in file and row order: 17 bytes per event, 18 if it names sessions, plus the
+/// vocabularies.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EventLog {
     users: Vec<u32>,
     items: Vec<u32>,
     behaviors: Vec<u8>,
     times: Vec<i64>,
+    sessions: Vec<SessionMark>,
     user_ids: Vocabulary<UserId>,
     item_ids: Vocabulary<ItemId>,
     catalogue: Catalogue,
@@ -53,6 +56,12 @@ impl EventLog {
     #[must_use]
     pub fn times(&self) -> &[i64] {
         &self.times
+    }
+
+    /// The session of each event among those of its user, or empty if the log names none.
+    #[must_use]
+    pub fn sessions(&self) -> &[SessionMark] {
+        &self.sessions
     }
 
     /// The users, in order of first appearance.
@@ -134,6 +143,8 @@ pub(crate) struct Events {
     pub(crate) items: Vec<u32>,
     pub(crate) behaviors: Vec<u8>,
     pub(crate) times: Vec<i64>,
+    /// Those of events after the last one here are unknown.
+    sessions: Vec<SessionId>,
     pub(crate) user_ids: GrowingIds<UserId>,
     pub(crate) item_ids: GrowingIds<ItemId>,
     pub(crate) observations: Observations,
@@ -201,6 +212,7 @@ impl Events {
         item: &str,
         behavior: BehaviorId,
         time: i64,
+        session: SessionId,
     ) -> Result<ItemId, DataError> {
         let limit = u64::from(u32::MAX);
         if self.users.len() as u64 >= limit {
@@ -208,6 +220,10 @@ impl Events {
         }
         let user = self.user_ids.insert(user)?;
         let item = self.item_ids.insert(item)?;
+        if session.is_some() {
+            self.sessions.resize(self.users.len(), SessionId::NONE);
+            self.sessions.push(session);
+        }
         self.users.push(user.0);
         self.items.push(item.0);
         self.behaviors.push(behavior.0);
@@ -223,6 +239,10 @@ impl Events {
         let _ = self.items.try_reserve_exact(more);
         let _ = self.behaviors.try_reserve_exact(more);
         let _ = self.times.try_reserve_exact(more);
+        if !self.sessions.is_empty() {
+            let more = n_events.saturating_sub(self.sessions.len());
+            let _ = self.sessions.try_reserve_exact(more);
+        }
     }
 
     /// Removes events by their numbers, in ascending order. Their users and items stay. O(events).
@@ -234,6 +254,7 @@ impl Events {
         remove(&mut self.items, numbers);
         remove(&mut self.behaviors, numbers);
         remove(&mut self.times, numbers);
+        remove(&mut self.sessions, numbers);
     }
 
     /// Moves events after `limit` to the last one that is not after it, or to `limit` if there is none;
@@ -258,7 +279,17 @@ impl Events {
         let catalogue = self
             .observations
             .catalogue(self.item_ids.names.len(), other)?;
+        let mut sessions = self.sessions;
+        let sessions = match sessions.is_empty() {
+            true => Vec::new(),
+            false => {
+                sessions.resize(self.users.len(), SessionId::NONE);
+                let n_users = self.user_ids.names.len();
+                session_marks(n_users, &self.users, &self.times, &sessions)
+            }
+        };
         Ok(EventLog {
+            sessions,
             users: self.users,
             items: self.items,
             behaviors: self.behaviors,
@@ -294,7 +325,7 @@ impl EventLogBuilder {
         }
     }
 
-    /// Adds an event at `time`, in seconds since 1970-01-01 UTC.
+    /// Adds an event at `time`, in seconds since 1970-01-01 UTC, in an unknown session.
     ///
     /// # Errors
     /// [`DataError::Config`] if the behavior has no weight or [`check_id`] refuses an id,
@@ -305,6 +336,21 @@ impl EventLogBuilder {
         item: &str,
         behavior: &str,
         time: i64,
+    ) -> Result<(), DataError> {
+        self.push_in_session(user, item, behavior, time, "")
+    }
+
+    /// Adds an event of the user's session with this id; an empty one is unknown.
+    ///
+    /// # Errors
+    /// Those of [`EventLogBuilder::push`].
+    pub fn push_in_session(
+        &mut self,
+        user: &str,
+        item: &str,
+        behavior: &str,
+        time: i64,
+        session: &str,
     ) -> Result<(), DataError> {
         let mut issues = Vec::new();
         for (kind, id) in [("user", user), ("item", item)] {
@@ -325,7 +371,9 @@ impl EventLogBuilder {
         match number {
             Some(number) if issues.is_empty() => {
                 let behavior = BehaviorId(number as u8);
-                self.events.push(user, item, behavior, time).map(drop)
+                let session = SessionId::of(session.as_bytes());
+                let pushed = self.events.push(user, item, behavior, time, session);
+                pushed.map(drop)
             }
             _ => Err(DataError::Config { issues }),
         }
@@ -430,6 +478,7 @@ mod tests {
         assert_eq!(log.behaviors(), [0, 1, 3]);
         assert_eq!(log.times(), [5, 6, 4]);
         assert_eq!(log.count_behaviors(4), [1, 1, 0, 1]);
+        assert!(log.sessions().is_empty());
         assert_eq!(log.catalogue().get(ItemId(1)), details);
         assert!(log.stages().iter().all(StageReport::balances));
     }

@@ -60,6 +60,8 @@ pub struct LogEvent<'a> {
     pub behavior: BehaviorId,
     /// When, in seconds since 1970.
     pub time: i64,
+    /// A hash of the session's id, by which a user's sessions are told apart; 0 if it has none.
+    pub session: u32,
     /// The digest of all fields, by which exact duplicates are found; 0 if they are kept.
     pub digest: u128,
     /// The item's category, or empty.
@@ -154,6 +156,7 @@ impl LogFile {
             item: self.normalization.apply(row.item),
             behavior: row.behavior,
             time: row.time,
+            session: row.session.to_number(),
             digest,
             category_id: details.category_id,
             category_code: details.category_code,

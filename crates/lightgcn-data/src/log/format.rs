@@ -56,7 +56,8 @@ pub struct LogFormat {
     /// The column of the time from which the item is no longer offered, in catalogue files
     /// (optional).
     pub expires_at: Option<String>,
-    /// The column of the user's session (optional). Used by log statistics, not by training.
+    /// The column of the id of the user's session (optional), which may be empty in some rows. Where there is none,
+    /// pauses tell sessions apart.
     pub user_session: Option<String>,
     /// The field separator: one ASCII character.
     pub delimiter: char,

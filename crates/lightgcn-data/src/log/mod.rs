@@ -31,6 +31,7 @@ pub(crate) mod reader;
 #[cfg(feature = "object-store")]
 pub(crate) mod remote;
 mod row;
+mod session;
 pub(crate) mod source;
 pub(crate) mod stream;
 pub(crate) mod table;

@@ -2,6 +2,7 @@
 
 use crate::log::catalogue::{DetailColumns, Details};
 use crate::log::field_time::read_time;
+use crate::log::session::SessionId;
 use crate::log::table::Table;
 use crate::time::TimeUnit;
 use crate::{DataError, FutureRows, ReadConfig, RowIssue, time};
@@ -13,6 +14,7 @@ pub(crate) struct Columns {
     behavior: usize,
     item: usize,
     user: usize,
+    session: Option<usize>,
     pub(crate) details: DetailColumns,
 }
 
@@ -24,6 +26,10 @@ impl Columns {
             behavior: table.required(&format.event_type, "event_type")?,
             item: table.required(&format.product_id, "product_id")?,
             user: table.required(&format.user_id, "user_id")?,
+            session: match format.user_session.as_deref() {
+                Some(name) if !name.is_empty() => table.optional(name)?,
+                _ => None,
+            },
             details: DetailColumns::find(table, config)?,
         })
     }
@@ -72,6 +78,9 @@ impl RowParser {
             item: table.id(columns.item)?,
             behavior,
             time,
+            session: columns
+                .session
+                .map_or(SessionId::NONE, |n| SessionId::of(table.field(n))),
         }))
     }
 
@@ -113,5 +122,6 @@ pub(crate) struct Row<'t> {
     pub(crate) item: &'t str,
     pub(crate) behavior: BehaviorId,
     pub(crate) time: i64,
+    pub(crate) session: SessionId,
     pub(crate) details: Details<'t>,
 }

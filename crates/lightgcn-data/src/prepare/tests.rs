@@ -298,3 +298,99 @@ proptest! {
         }
     }
 }
+
+/// The dataset of a log in two files, all of it for training, and the user, the item and the number of the session
+/// of each event.
+fn sessions_of(files: [&str; 2], column: Option<&str>) -> (Dataset, Vec<(String, String, u8)>) {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in ["a.csv", "b.csv"].into_iter().zip(files) {
+        std::fs::write(folder.path().join(name), text).unwrap();
+    }
+    let mut config = PrepareConfig {
+        split: SplitConfig::None,
+        ..PrepareConfig::default()
+    };
+    config.format.user_session = column.map(str::to_owned);
+    let dataset = prepare(&[folder.path()], &config).unwrap();
+    let train = dataset.split.train.interactions();
+    let mut found = Vec::new();
+    for (user, pair) in train.pairs() {
+        for event in train.events_of(pair) {
+            found.push((
+                dataset.users.name(user).unwrap().to_owned(),
+                dataset.items.name(train.items()[pair]).unwrap().to_owned(),
+                event.session().to_byte(),
+            ));
+        }
+    }
+    (dataset, found)
+}
+
+#[test]
+fn sessions_are_those_that_the_log_names() {
+    // Without a session column, and with one that is empty in some rows. The second session of u begins
+    // between two events of the first, which goes on after midnight; v has a session of the same id.
+    let without = "event_time,event_type,product_id,user_id\n\
+        2019-10-01 09:00:00 UTC,purchase,a,u\n";
+    let with = "event_time,event_type,product_id,user_id,visit\n\
+        2019-10-01 23:50:00 UTC,view,b,u,x1\n\
+        2019-10-01 23:55:00 UTC,view,c,u,x0\n\
+        2019-10-02 08:00:00 UTC,view,d,u,x1\n\
+        2019-10-02 08:01:00 UTC,view,e,u,\n\
+        2019-10-02 08:02:00 UTC,view,f,u,null\n\
+        2019-10-02 08:03:00 UTC,view,b,v,x0\n\
+        2019-10-02 09:00:00 UTC,cart,g,u,x2\n";
+    let (dataset, found) = sessions_of([without, with], Some("visit"));
+    let found: Vec<_> = found.iter().map(|f| (&f.0[..], &f.1[..], f.2)).collect();
+    let expected = [
+        ("u", "a", 0),
+        ("u", "b", 1),
+        ("u", "c", 2),
+        ("u", "d", 1),
+        ("u", "e", 0),
+        ("u", "f", 0),
+        ("u", "g", 3),
+        ("v", "b", 1),
+    ];
+    assert_eq!(found, expected);
+    assert_eq!(dataset.lineage.options["format.user_session"], "visit");
+
+    // A column that the log lacks, one that is not named, and one that is always empty make no difference.
+    let (other, found) = sessions_of([without, with], Some("user_session"));
+    assert!(found.iter().all(|event| event.2 == 0));
+    let (none, _) = sessions_of([without, with], None);
+    let pairs = |dataset: &Dataset| dataset.split.train.interactions().clone();
+    assert_eq!(pairs(&none), pairs(&other));
+    let empty = with
+        .replace(",x0", ",")
+        .replace(",x1", ",")
+        .replace(",x2", ",");
+    let (empty, _) = sessions_of([without, &empty], Some("visit"));
+    assert_eq!(pairs(&empty), pairs(&none));
+    assert_ne!(pairs(&dataset), pairs(&none));
+}
+
+#[test]
+fn sessions_follow_their_events_past_duplicates_and_other_orders() {
+    let header = "event_time,event_type,product_id,user_id,user_session";
+    let rows = [
+        "1570000000,purchase,a,u,s",
+        "1570000100,view,b,u,t",
+        "1570000000,purchase,a,u,s",
+        "1570000200,view,c,u,s",
+        "1570000300,view,d,u,r",
+    ];
+    let file = |order: &[usize]| {
+        let rows: Vec<&str> = order.iter().map(|&n| rows[n]).collect();
+        format!("{header}\n{}\n", rows.join("\n"))
+    };
+    let marks = |order: &[usize], last: &[usize]| {
+        let (_, mut found) = sessions_of([&file(order), &file(last)], Some("user_session"));
+        found.sort();
+        found.into_iter().map(|f| (f.1, f.2)).collect::<Vec<_>>()
+    };
+    let expected = [("a", 1), ("b", 2), ("c", 1), ("d", 3)];
+    let expected = expected.map(|(item, mark)| (item.to_owned(), mark));
+    assert_eq!(marks(&[0, 1, 2], &[3, 4]), expected);
+    assert_eq!(marks(&[4, 3], &[2, 1, 0]), expected);
+}

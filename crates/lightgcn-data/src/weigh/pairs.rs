@@ -223,7 +223,11 @@ impl Weighing<'_> {
                 (BehaviorId(log.behaviors()[event]), log.times()[event])
             });
             let weight = weigh(of_pair.clone(), self.behaviors, self.now, &mut decayed);
-            events.extend(of_pair.map(|(behavior, time)| PairEvent::new(behavior, time)));
+            let numbers = pairs.events(pair).iter();
+            events.extend(of_pair.zip(numbers).map(|((behavior, time), &number)| {
+                let session = log.sessions().get(number as usize).copied();
+                PairEvent::new(behavior, time).in_session(session.unwrap_or_default())
+            }));
             let (user, item) = pairs.ids()[pair];
             if !((weight as f32).is_finite() && weight as f32 > 0.0) {
                 return Err(self.weight_error(user, item, weight).into());

@@ -25,7 +25,7 @@ const SECONDS_PER_DAY: f64 = 86_400.0;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SessionKnnConfig {
-    /// The gap that ends a session, in minutes, above 0. Default: 30.
+    /// The gap that ends a session which the log does not name, in minutes, above 0. Default: 30.
     pub gap_minutes: f64,
     /// The maximum number of neighbors, at least 1. Default: 500.
     pub n_neighbors: usize,

@@ -17,13 +17,13 @@ use serde::{Deserialize, Serialize};
 /// there; STAN, Garg et al., SIGIR 2019): closeness within a session counts. The root of the places
 /// damps popular items.
 ///
-/// A session is what one user did without a gap above `gap_minutes`, for all behaviors and across
-/// midnight. The same item several times in a row is one place. The order of events in the same
+/// A session is what one user did under one session id, if the log has such ids, and else without a
+/// gap above `gap_minutes`, for all behaviors and across midnight. The same item several times in a row is one place. The order of events in the same
 /// second is unknown, so they are ordered by a hash of the item, never by its row.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SessionTransitionsConfig {
-    /// The gap that ends a session, in minutes, above 0. Default: 30.
+    /// The gap that ends a session which the log does not name, in minutes, above 0. Default: 30.
     pub gap_minutes: f64,
     /// How many places later an item may follow another, at least 1; it bounds the cost of long sessions.
     /// Default: 20.
@@ -139,17 +139,30 @@ impl SessionTransitionsConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use lightgcn_core::{BehaviorId, InteractionsBuilder, ItemId, PairEvent, Split, Truth, UserId};
+    use lightgcn_core::{
+        BehaviorId, InteractionsBuilder, ItemId, PairEvent, SessionMark, Split, Truth, UserId,
+    };
     use proptest::prelude::*;
     use std::collections::BTreeMap;
 
     /// Users with (time in seconds, item), all of them views.
     fn train(users: &[Vec<(i64, u32)>], n_items: usize) -> Train {
+        let unknown = |events: &Vec<(i64, u32)>| {
+            let events = events.iter();
+            events
+                .map(|&(time, item)| (time, item, SessionMark::UNKNOWN))
+                .collect()
+        };
+        in_sessions(&users.iter().map(unknown).collect::<Vec<_>>(), n_items)
+    }
+
+    /// Users with (time in seconds, item, session), all of them views.
+    fn in_sessions(users: &[Vec<(i64, u32, SessionMark)>], n_items: usize) -> Train {
         let mut pairs = InteractionsBuilder::from_names(&["view", "buy"], &["buy"]).unwrap();
         for (user, events) in users.iter().enumerate() {
             let mut by_item: BTreeMap<u32, Vec<PairEvent>> = BTreeMap::new();
-            for &(time, item) in events {
-                let event = PairEvent::new(BehaviorId(0), time);
+            for &(time, item, session) in events {
+                let event = PairEvent::new(BehaviorId(0), time).in_session(session);
                 by_item.entry(item).or_default().push(event);
             }
             for (item, mut events) in by_item {
@@ -196,6 +209,67 @@ mod tests {
         close(&model, 1, 2, 1.0 / 2f64.sqrt());
         close(&model, 0, 0, 0.0);
         assert_eq!(model.row(ItemId(3)).count(), 0);
+    }
+
+    #[test]
+    fn sessions_that_the_log_names_go_on_over_pauses_and_beside_others() {
+        let [first, second] = [0, 1].map(SessionMark::of_number);
+        // Session 0 has items 0 and 1, five hours apart; session 1 has 2 and 3, between and after them.
+        let events = vec![
+            (0, 0, first),
+            (60, 2, second),
+            (18_000, 1, first),
+            (18_060, 3, second),
+        ];
+        let model = SessionTransitionsConfig::default()
+            .fit(&in_sessions(&[events], 4))
+            .unwrap();
+        for (from, to) in [(0, 1), (2, 3)] {
+            close(&model, from, to, 1.0);
+            close(&model, to, from, 0.5);
+        }
+        for (from, to) in [(0, 2), (2, 1), (1, 3), (0, 3)] {
+            close(&model, from, to, 0.0);
+            close(&model, to, from, 0.0);
+        }
+    }
+
+    #[test]
+    fn another_name_ends_a_session_without_a_pause() {
+        let [first, second] = [0, 1].map(SessionMark::of_number);
+        let events = vec![(0, 0, first), (5, 1, first), (5, 2, second), (9, 3, second)];
+        // The same marks of another user are other sessions.
+        let others = vec![(9, 3, first)];
+        let train = in_sessions(&[events, others], 4);
+        let model = SessionTransitionsConfig::default().fit(&train).unwrap();
+        close(&model, 0, 1, 1.0);
+        // Item 3 has two places, one of them in a session by itself.
+        let sessions = Sessions::new(train.interactions(), 30.0, 1);
+        assert_eq!(sessions.of_users, [0..2, 2..3]);
+        assert_eq!(sessions.items.row(2), [3]);
+        close(&model, 2, 3, 1.0);
+        close(&model, 1, 2, 0.0);
+    }
+
+    #[test]
+    fn ten_thousand_events_of_a_named_session_are_one() {
+        let mark = SessionMark::of_number(3);
+        // An hour between any two.
+        let events = (0..10_000).map(|n| (i64::from(n) * 3_600, n, mark));
+        let sessions = in_sessions(&[events.collect()], 10_000);
+        let sessions = Sessions::new(sessions.interactions(), 30.0, 1);
+        assert_eq!(sessions.items.n_rows(), 1);
+        assert_eq!(sessions.items.row(0), Vec::from_iter(0..10_000));
+    }
+
+    #[test]
+    fn the_latest_session_is_the_one_that_ends_last() {
+        let [first, second] = [0, 1].map(SessionMark::of_number);
+        let events = vec![(0, 0, first), (60, 1, second), (90, 2, first)];
+        let train = in_sessions(&[events], 3);
+        let sessions = Sessions::new(train.interactions(), 30.0, 1);
+        assert_eq!(sessions.ends, [60, 90]);
+        assert_eq!(sessions.items.row(1), [0, 2]);
     }
 
     #[test]

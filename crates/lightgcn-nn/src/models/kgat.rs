@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{layer_issue, repeated, resolve_all, side_by_side, total_width, width_issues};
 use crate::config::{Footprint, GradientBackend, ModelConfig};
+use crate::edge_attention::EdgeAttention;
 use crate::embedding_model::EmbeddingModel;
 use crate::error::{ConfigIssue, NnError, no_issues};
 use crate::facts::{Fact, draw};
@@ -308,6 +309,11 @@ impl<B: SparseBackend> EmbeddingModel<B> for Kgat<B> {
         }
     }
 
+    fn edge_attention(&self, graphs: &Graphs<B>) -> Option<EdgeAttention> {
+        let relations = graphs.relations();
+        Some(EdgeAttention::new(relations, self.weights(relations)))
+    }
+
     fn held(self, graphs: &Graphs<B>) -> Self {
         let attention = Some(self.attention(graphs));
         Self { attention, ..self }
@@ -333,22 +339,27 @@ impl<B: SparseBackend> Kgat<B> {
             self.relations.len() / 2
         );
         let relations = graphs.relations();
-        let scores = self.scores(relations);
-        let in_order = relations.numbers.iter();
-        let mut values: Vec<f32> = in_order.map(|&number| scores[number as usize]).collect();
-        for range in relations.offsets.windows(2) {
-            softmax(&mut values[range[0] as usize..range[1] as usize]);
-        }
         let csr = CsrSlices {
             n_columns: n_nodes,
             row_offsets: &relations.offsets,
             columns: &relations.tails,
-            values: &values,
+            values: &self.weights(relations),
         };
         let device = self.embedding.val().device();
         SparseMatrix::from_csr(csr, false, &device).unwrap_or_else(|error| {
             panic!("Kgat: the embeddings are not finite, or the graph is too large: {error}")
         })
+    }
+
+    /// The attention of every edge, by heads.
+    fn weights(&self, relations: &Relations) -> Vec<f32> {
+        let scores = self.scores(relations);
+        let in_order = relations.numbers.iter();
+        let mut weights: Vec<f32> = in_order.map(|&number| scores[number as usize]).collect();
+        for range in relations.offsets.windows(2) {
+            softmax(&mut weights[range[0] as usize..range[1] as usize]);
+        }
+        weights
     }
 
     /// π of every edge, relation after relation.

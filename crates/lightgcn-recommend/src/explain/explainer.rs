@@ -2,6 +2,7 @@
 
 use crate::answer::profile::Profile;
 use crate::cold_start::fold_in::Query;
+use crate::explain::attention::AttentionSearch;
 use crate::explain::explanation::Total;
 use crate::explain::messages::dot;
 use crate::explain::paths::{Ends, PathSearch};
@@ -10,7 +11,8 @@ use crate::rank::learned::RankingView;
 use crate::rank::scorer::ScoreParts;
 use crate::shop::Shop;
 use crate::{
-    Contribution, ExplainOptions, ExplainRequest, Explanation, Method, Part, RecommendError, Source,
+    Contribution, ExplainOptions, ExplainRequest, ExplainedPath, Explanation, Method, Part,
+    RecommendError, Source,
 };
 use lightgcn_core::{ItemId, UserId};
 use lightgcn_simd::scores;
@@ -48,12 +50,17 @@ impl Explainer<'_> {
                 factor: 0.0,
                 total: Total::default(),
             };
-            self.add_paths(&mut explanation, &pair, &request.options, scale);
+            let attended = self.attended(&pair, &request.options);
+            self.add_paths(&mut explanation, &pair, attended, &request.options, scale);
             return Ok(explanation);
         }
         let similarity = self.shop.items.similarity_parts(&pair.profile, pair.item);
         let fused = self.fused(&pair);
-        let method = self.method(&pair, fused.as_ref());
+        let attended = self.attended(&pair, &request.options);
+        let method = match self.method(&pair, fused.as_ref()) {
+            Method::Evidence if fused.is_none() && !attended.is_empty() => Method::Attention,
+            method => method,
+        };
         let score = match &fused {
             Some(fused) => fused.score,
             None => self.score(&pair, &similarity),
@@ -63,8 +70,8 @@ impl Explainer<'_> {
             factor: 1.0,
             total: Total::default(),
         };
-        if method == Method::Evidence {
-            explanation.instead = Some(self.instead(&pair.profile, fused.is_some()));
+        if matches!(method, Method::Evidence | Method::Attention) {
+            explanation.instead = Some(self.instead(&pair.profile, method, fused.is_some()));
         } else {
             let row = self.shop.items.embedding(pair.item);
             let mut parts = self.model_parts(&pair.profile, row);
@@ -78,8 +85,14 @@ impl Explainer<'_> {
             let own = pair.profile.trained.map(|_| parts.self_contribution);
             scale.total = self.add_parts(&mut explanation, &pair, own, parts.contributions);
         }
-        self.add_paths(&mut explanation, &pair, &request.options, scale);
+        self.add_paths(&mut explanation, &pair, attended, &request.options, scale);
         Ok(explanation)
+    }
+
+    /// The paths by the model's attention, if it has any.
+    fn attended(&self, pair: &Pair, options: &ExplainOptions) -> Vec<ExplainedPath> {
+        let search = AttentionSearch::new(self.shop, &pair.profile, pair.item, options);
+        search.map_or_else(Vec::new, |search| search.find())
     }
 
     /// The explanation of a score, without its parts and paths.
@@ -264,7 +277,7 @@ impl Explainer<'_> {
         }
     }
 
-    fn instead(&self, profile: &Profile, is_fused: bool) -> String {
+    fn instead(&self, profile: &Profile, method: Method, is_fused: bool) -> String {
         let model = &self.shop.model;
         let name = &model.artifact.model.name;
         if profile.trained.is_none() {
@@ -276,13 +289,32 @@ impl Explainer<'_> {
                 parts of the score"
                 .to_owned();
         }
+        if method == Method::Attention {
+            return format!(
+                "the score of the model {name} is not a sum over the history, so there are no \
+                contributions; the paths show by which neighbors the user attends to the item: \
+                attention is a weight in the model, not a part of the score"
+            );
+        }
         format!(
             "the score of the model {name} is not a sum over the history, so there are no \
             contributions; the paths are evidence from the training data, not parts of the score"
         )
     }
 
-    fn add_paths(&self, to: &mut Explanation, pair: &Pair, options: &ExplainOptions, scale: Scale) {
+    /// Adds the paths by attention, or else those in the data.
+    fn add_paths(
+        &self,
+        to: &mut Explanation,
+        pair: &Pair,
+        attended: Vec<ExplainedPath>,
+        options: &ExplainOptions,
+        scale: Scale,
+    ) {
+        if !attended.is_empty() {
+            to.paths = attended;
+            return;
+        }
         let ends = Ends::new(self.shop, &pair.profile, pair.item, to.method);
         let search = PathSearch::new(&ends, options);
         to.paths = search.find();

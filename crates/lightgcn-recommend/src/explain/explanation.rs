@@ -88,6 +88,10 @@ pub enum Method {
     /// The learned ranking's score, a sum of terms and contributions of the history: exact. Paths
     /// are evidence from the training data.
     Ranking,
+    /// The model's score is not such a sum, but its nodes attend to their neighbors (KGAT): paths are
+    /// those along which the user's embedding takes of the item's by attention, which is a weight in
+    /// the model, not a part of the score.
+    Attention,
     /// The model's score is not such a sum (NGCF, matrix factorization): paths in the data are evidence
     /// that supports it, not its parts.
     Evidence,
@@ -239,8 +243,11 @@ pub struct Contribution {
 pub struct ExplainedPath {
     /// How strong it is: the sum over its walks of the product of their edges' symmetrically normalized
     /// weights, which is their part of as many layers of propagation as they have edges, before the
-    /// layer's weight.
+    /// layer's weight. If `attention` is true, the product of the edges' attention.
     pub strength: f64,
+    /// Whether strength and weights are the model's attention, in [0, 1].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub attention: bool,
     /// What the path adds to the score, if the score is a path sum. A score is also a sum over
     /// pairs of a first step (user to item j) and a last step (user v to the item); a path of three
     /// edges has the pairs of its j with those users v who interacted with j; one of five edges has
@@ -250,11 +257,11 @@ pub struct ExplainedPath {
     pub value: Option<f64>,
     /// The value as a share of all parts by absolute value.
     pub share: Option<f64>,
-    /// The edges in walking order: 1, 3 or 5.
+    /// The edges in walking order: 1, 3 or 5, and with attention 1 to 3.
     pub edges: Vec<ExplainedEdge>,
 }
 
-/// One step of a walk: what users did with an item.
+/// One step of a walk: what users did with an item, or a relation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ExplainedEdge {
@@ -265,8 +272,23 @@ pub struct ExplainedEdge {
     /// What the user did with the item and how often; for other users, how many of them did so, if
     /// there are at least [`ExplainOptions::min_users`].
     pub behaviors: Vec<BehaviorCount>,
-    /// The edge's weight in the graph, positive; the sum for several users.
+    /// The relation between the ends, if neither is a user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relation: Option<EdgeRelation>,
+    /// The edge's weight in the graph, positive; the sum for several users. With attention, how much
+    /// of what the start takes of its neighbors it takes of the end; for several users the sum, and
+    /// from them to the item the mean, weighted by what is taken of each.
     pub weight: f64,
+}
+
+/// A relation between items, entities and values of attributes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct EdgeRelation {
+    /// Its name, such as `made_of` or `brand`.
+    pub name: String,
+    /// Whether the step goes against it, from its tail to its head.
+    pub against: bool,
 }
 
 /// A node of a walk.
@@ -289,6 +311,11 @@ pub enum PathNode {
         #[serde(with = "DetailsFields")]
         #[cfg_attr(feature = "openapi", schema(value_type = DetailsFields))]
         details: ItemDetails,
+    },
+    /// An entity of the knowledge graph, or a value of an attribute.
+    Entity {
+        /// Its name.
+        name: String,
     },
 }
 
@@ -336,12 +363,19 @@ impl fmt::Display for Explanation {
 impl fmt::Display for ExplainedPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for edge in &self.edges {
-            let (before, after) = match edge.from {
-                PathNode::Item { .. } => ("<-", "-"),
-                _ => ("-", "->"),
+            let is_back = match &edge.relation {
+                Some(relation) => relation.against,
+                None => matches!(edge.from, PathNode::Item { .. }),
             };
+            let (before, after) = if is_back { ("<-", "-") } else { ("-", "->") };
             write!(f, "{} {before}[", edge.from)?;
-            write_behaviors(f, &edge.behaviors)?;
+            match &edge.relation {
+                Some(relation) => f.write_str(&relation.name)?,
+                None => write_behaviors(f, &edge.behaviors)?,
+            }
+            if self.attention {
+                write!(f, ": {:.3}", edge.weight)?;
+            }
             write!(f, "]{after} ")?;
         }
         if let Some(last) = self.edges.last() {
@@ -349,6 +383,7 @@ impl fmt::Display for ExplainedPath {
         }
         match self.share {
             Some(share) => write!(f, " ({:+.1} %)", 100.0 * share),
+            None if self.attention => write!(f, " (attention {:.3e})", self.strength),
             None => write!(f, " (strength {:.3e})", self.strength),
         }
     }
@@ -364,6 +399,7 @@ impl fmt::Display for PathNode {
                 write!(f, "item {item}")?;
                 write_details(f, details)
             }
+            Self::Entity { name } => f.write_str(name),
         }
     }
 }

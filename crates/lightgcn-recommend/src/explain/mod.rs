@@ -1,5 +1,6 @@
 //! Explanations of scores by contributions and graph paths.
 
+mod attention;
 pub(crate) mod explainer;
 mod explanation;
 mod learned;
@@ -8,6 +9,6 @@ mod paths;
 mod shorten;
 
 pub use explanation::{
-    Contribution, ExplainOptions, ExplainRequest, ExplainedEdge, ExplainedPath, Explanation, Fact,
-    Method, Part, PathNode, Remainder, Term, TermKind,
+    Contribution, EdgeRelation, ExplainOptions, ExplainRequest, ExplainedEdge, ExplainedPath,
+    Explanation, Fact, Method, Part, PathNode, Remainder, Term, TermKind,
 };

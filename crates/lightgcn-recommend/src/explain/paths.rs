@@ -142,6 +142,7 @@ impl<'a> PathSearch<'a> {
         let start = self.ends.starts.iter().find(|s| s.item == self.ends.item)?;
         Some(ExplainedPath {
             strength: start.strength,
+            attention: false,
             value: None,
             share: None,
             edges: vec![self.first_edge(start)],
@@ -250,6 +251,7 @@ impl<'a> PathSearch<'a> {
         edges.extend(self.group_edges(&group, start.item, ends.item));
         ExplainedPath {
             strength: way.strength,
+            attention: false,
             value: ends.value(start, last.into_iter()),
             share: None,
             edges,
@@ -300,6 +302,7 @@ impl<'a> PathSearch<'a> {
         edges.extend(self.group_edges(&second, ItemId(between), ends.item));
         ExplainedPath {
             strength: way.strength,
+            attention: false,
             value: ends.value(start, last.into_iter()),
             share: None,
             edges,
@@ -319,6 +322,7 @@ impl<'a> PathSearch<'a> {
             from: PathNode::User,
             to: self.item(start.item),
             behaviors: known.map_or_else(Vec::new, |item| self.ends.shop.behaviors_of(item)),
+            relation: None,
             weight: known.map_or(0.0, |item| item.weight),
         }
     }
@@ -328,10 +332,12 @@ impl<'a> PathSearch<'a> {
         let others = PathNode::OtherUsers {
             count: group.users.len(),
         };
+        let least = self.options.min_users;
         let edge = |from: PathNode, to: PathNode, item: ItemId, weight: f64| ExplainedEdge {
             from,
             to,
-            behaviors: self.shared_behaviors(&group.users, item),
+            behaviors: shared_behaviors(self.ends.shop, &group.users, item, least),
+            relation: None,
             weight,
         };
         [
@@ -339,24 +345,28 @@ impl<'a> PathSearch<'a> {
             edge(others, self.item(to), to, group.weights.1),
         ]
     }
+}
 
-    /// How many of the users did what with the item, if at least `min_users`.
-    fn shared_behaviors(&self, users: &[u32], item: ItemId) -> Vec<BehaviorCount> {
-        let train = &self.ends.shop.model.artifact.train;
-        let mut counts = vec![0; train.behaviors().len()];
-        for &user in users {
-            if let Some(pair) = train.find(UserId(user), item) {
-                for (sum, &count) in counts.iter_mut().zip(train.counts_of(pair)) {
-                    *sum += u32::from(count > 0);
-                }
+/// How many of the users did what with the item, where at least `least` did.
+pub(super) fn shared_behaviors(
+    shop: &Shop,
+    users: &[u32],
+    item: ItemId,
+    least: usize,
+) -> Vec<BehaviorCount> {
+    let train = &shop.model.artifact.train;
+    let mut counts = vec![0; train.behaviors().len()];
+    for &user in users {
+        if let Some(pair) = train.find(UserId(user), item) {
+            for (sum, &count) in counts.iter_mut().zip(train.counts_of(pair)) {
+                *sum += u32::from(count > 0);
             }
         }
-        let least = self.options.min_users;
-        for count in counts.iter_mut().filter(|count| (**count as usize) < least) {
-            *count = 0;
-        }
-        BehaviorCount::of(train.behaviors(), &counts)
     }
+    for count in counts.iter_mut().filter(|count| (**count as usize) < least) {
+        *count = 0;
+    }
+    BehaviorCount::of(train.behaviors(), &counts)
 }
 
 /// Users who share two items.

@@ -67,8 +67,10 @@ impl<'a> TrainedEvents<'a> {
             let user = artifact.users.get(&event.user)?;
             let pair = train.find(user, artifact.items.get(&event.item)?)?;
             let behavior = self.model.behavior(&event.behavior)?;
-            let event = PairEvent::new(behavior, event.time);
-            train.events_of(pair).binary_search(&event).ok()
+            // Posted events have no session.
+            let event = PairEvent::new(behavior, event.time).to_bits();
+            let events = train.events_of(pair);
+            events.binary_search_by_key(&event, |e| e.to_bits()).ok()
         };
         found().is_some()
     }

@@ -101,6 +101,7 @@ pub(crate) fn artifact_of(
         embeddings: table,
         popularity: popularity_of(&train),
         ranking: None,
+        attention: None,
         train,
         users: Vocabulary::from_names((0..n_users).map(|n| format!("u{n}"))).unwrap(),
         items: Vocabulary::from_names((0..n_items).map(|n| format!("p{n}"))).unwrap(),

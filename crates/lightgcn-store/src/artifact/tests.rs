@@ -52,6 +52,7 @@ pub(crate) fn tiny() -> Artifact {
         embeddings: table(3),
         popularity: popularity_of(&train),
         ranking: None,
+        attention: None,
         train,
         users: Vocabulary::from_names(["ann", ""]).unwrap(),
         items: Vocabulary::from_names(["5809910", "ünï"]).unwrap(),

@@ -1,7 +1,12 @@
 use super::*;
 use crate::artifact::tests::{shown, tiny};
+use crate::names::INTERACTIONS;
 use crate::parts::encode_truth;
-use lightgcn_core::{CoreError, ItemId, Lineage, Truth, UserId, Vocabulary};
+use crate::tensors::{Column, encode};
+use lightgcn_core::{
+    BehaviorId, CoreError, InteractionsBuilder, ItemId, Lineage, PairEvent, SessionMark, Truth,
+    UserId, Vocabulary,
+};
 use std::fs::{self, File};
 use std::io::{Seek, SeekFrom, Write};
 
@@ -164,4 +169,82 @@ fn an_artifact_is_not_a_dataset() {
     tiny().save(&path).unwrap();
     let error = Dataset::load(&path).unwrap_err();
     assert!(matches!(error, StoreError::WrongFormat { .. }), "{error}");
+}
+
+/// The dataset with events, of which `session` may be the mark of one.
+fn with_events(session: SessionMark) -> Dataset {
+    let mut changed = dataset();
+    let behaviors = changed.behaviors.behaviors();
+    let names: Vec<&str> = behaviors.iter().map(|b| &b.name[..]).collect();
+    let targets = behaviors.iter().filter(|b| b.target);
+    let targets: Vec<&str> = targets.map(|b| &b.name[..]).collect();
+    let mut pairs = InteractionsBuilder::from_names(&names, &targets).unwrap();
+    let event = |time| PairEvent::new(BehaviorId(0), time);
+    let events = [event(-5), event(7), event(7).in_session(session)];
+    let (user, item) = (UserId(1), ItemId(0));
+    pairs.push_events(user, item, 0.5, &events).unwrap();
+    pairs
+        .push_events(UserId(0), item, 1.0, &[event(9)])
+        .unwrap();
+    let none = || Truth::empty(2, 2);
+    changed.split = Split::new(pairs.build(2, 2).unwrap(), none(), none()).unwrap();
+    changed
+}
+
+#[test]
+fn sessions_are_written_only_if_the_log_names_any() {
+    let folder = tempfile::tempdir().unwrap();
+    let (plain, named) = (folder.path().join("plain"), folder.path().join("named"));
+    let of_log = with_events(SessionMark::of_number(7));
+    of_log.save(&named).unwrap();
+    let loaded = Dataset::load(&named).unwrap();
+    assert_eq!(loaded, of_log);
+    let events = loaded.split.train.interactions().events_of(1);
+    let marks: Vec<u8> = events.iter().map(|e| e.session().to_byte()).collect();
+    assert_eq!(marks, [0, 0, 8]);
+    let unknown = with_events(SessionMark::UNKNOWN);
+    unknown.save(&plain).unwrap();
+    assert_eq!(Dataset::load(&plain).unwrap(), unknown);
+    // One byte for each event, with nothing else changed but the header.
+    let bytes = |path: &Path| fs::read(path.join(INTERACTIONS)).unwrap();
+    let (plain, named) = (bytes(&plain), bytes(&named));
+    assert!(!String::from_utf8_lossy(&plain).contains("sessions"));
+    assert!(named.ends_with(&[0, 0, 0, 8]));
+    let numbers = |bytes: &[u8]| {
+        let header = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+        bytes[8 + header..].to_vec()
+    };
+    assert_eq!(numbers(&plain), numbers(&named[..named.len() - 4]));
+}
+
+#[test]
+fn sessions_that_do_not_fit_the_events_are_named() {
+    let offsets = || Column::new("offsets", [0u64, 1, 1]);
+    let items = || Column::new("items", [0u32]);
+    let weights = || Column::new("weights", [1f32]);
+    let counts = || {
+        let n = dataset().behaviors.behaviors().len();
+        Column::new("counts", (0..n).map(|n| u32::from(n == 0))).with_shape(1, n)
+    };
+    let error = |others: Vec<Column>| {
+        let columns = [offsets(), items(), weights(), counts()];
+        let columns: Vec<Column> = columns.into_iter().chain(others).collect();
+        let error = error_with(INTERACTIONS, &encode(Path::new(""), &columns).unwrap());
+        let StoreError::Tensor { tensor, detail, .. } = error else {
+            panic!("{error:?}");
+        };
+        (tensor, detail)
+    };
+    let events = || Column::new("events", [0i64]);
+    let sessions = |n: usize| Column::new("sessions", vec![1u8; n]);
+    let (tensor, detail) = error(vec![sessions(1)]);
+    assert_eq!(
+        (&tensor[..], &detail[..]),
+        ("sessions", "there are no events")
+    );
+    for n in [0, 2] {
+        let (tensor, detail) = error(vec![events(), sessions(n)]);
+        assert_eq!(tensor, "sessions");
+        assert!(detail.contains(&n.to_string()), "{detail}");
+    }
 }

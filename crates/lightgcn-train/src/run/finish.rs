@@ -2,6 +2,7 @@
 
 use crate::engine::host_tables::{HostTables, host_tables};
 use crate::engine::step::StepContext;
+use crate::run::attention;
 use crate::run::fit::Fitted;
 use crate::run::job::FitJob;
 use crate::run::trainer::unwritable;
@@ -57,6 +58,7 @@ pub(crate) fn finish<B: GradientBackend, M: ModelConfig, L>(
         embeddings: table(embeddings)?,
         popularity: popularity_of(train),
         ranking: None,
+        attention: attention::stored(&model, &fitted.graphs, dataset, context)?,
         train: train.clone(),
         users: dataset.users.clone(),
         items: dataset.items.clone(),

@@ -1,5 +1,6 @@
 //! The training run: the loop, checkpoints, records, warm starts and retraining.
 
+mod attention;
 pub(crate) mod bar;
 pub(crate) mod checkpoint;
 mod finish;

@@ -23,6 +23,7 @@ fn stations(path: &ExplainedPath) -> Vec<String> {
         PathNode::User => "me".to_owned(),
         PathNode::OtherUsers { count } => format!("*{count}"),
         PathNode::Item { item, .. } => item.clone(),
+        PathNode::Entity { name } => name.clone(),
     };
     let mut names = vec![name(&path.edges[0].from)];
     for edge in &path.edges {
@@ -316,12 +317,14 @@ fn withheld_behaviors_are_printed_as_met() {
         count: 2,
     }];
     let edge = |from: PathNode, to: PathNode, behaviors| ExplainedEdge {
+        relation: None,
         from,
         to,
         behaviors,
         weight: 1.0,
     };
     let path = ExplainedPath {
+        attention: false,
         strength: 0.5,
         value: None,
         share: Some(0.25),

@@ -30,7 +30,7 @@ pub enum Feature {
     /// ln of the item's rank among those that the user met, latest first; equal times share their
     /// mean rank.
     RecencyRank,
-    /// 1 if the user met the item in their latest session; gaps of 30 minutes end a session.
+    /// 1 if the user met the item in their latest session; gaps of 30 minutes end a session that the log does not name.
     InSession,
     /// ln(1 + n) if the user's latest n events were all with the item, else 0.
     InARow,

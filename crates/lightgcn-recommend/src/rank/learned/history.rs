@@ -1,14 +1,14 @@
 //! What a user did, item by item.
 
 use super::feature::Feature;
-use lightgcn_core::{Interactions, ItemId, UserId};
+use lightgcn_core::{Interactions, ItemId, SessionMark, UserId, session_numbers};
 
 /// Seconds of a day.
 pub(crate) const DAY_SECONDS: i64 = 86_400;
 /// The same for fractions of days.
 pub(crate) const DAY: f64 = DAY_SECONDS as f64;
 
-/// Acts further apart than this belong to different sessions: 30 minutes, in days.
+/// Acts further apart than this belong to different sessions, unless the log names these: 30 minutes, in days.
 const SESSION_GAP: f64 = 30.0 / (24.0 * 60.0);
 
 /// Events of one behavior at one time.
@@ -19,6 +19,8 @@ pub(crate) struct Act {
     pub(crate) count: f64,
     /// In days; 0 if times are unknown.
     pub(crate) age: f64,
+    /// In which session of the user.
+    pub(crate) session: SessionMark,
 }
 
 /// What a user did with one item, at least one act.
@@ -92,6 +94,7 @@ impl UserHistory {
                     behavior: event.behavior().index(),
                     count: 1.0,
                     age: age(event.time()),
+                    session: event.session(),
                 })
                 .collect();
             if acts.is_empty() {
@@ -102,6 +105,7 @@ impl UserHistory {
                     behavior,
                     count: f64::from(count),
                     age,
+                    session: SessionMark::UNKNOWN,
                 }));
             }
             MetItem {
@@ -142,23 +146,31 @@ impl UserHistory {
 
     /// The order in which it was done. O(acts · log).
     pub(crate) fn order(&self) -> HistoryOrder {
-        let mut acts: Vec<(f64, usize)> = Vec::new();
+        let mut acts: Vec<(f64, usize, SessionMark)> = Vec::new();
         for (place, met) in self.items.iter().enumerate() {
-            acts.extend(met.acts.iter().map(|act| (act.age, place)));
+            acts.extend(met.acts.iter().map(|act| (act.age, place, act.session)));
         }
         acts.sort_by(|a, b| a.0.total_cmp(&b.0));
         let last = acts.first().map_or(0, |act| act.1);
-        let gap = acts
-            .windows(2)
-            .position(|pair| pair[1].0 - pair[0].0 > SESSION_GAP);
         HistoryOrder {
             ranks: self.recency_ranks(),
-            session: acts
-                .get(gap.unwrap_or(acts.len().saturating_sub(1)))
-                .map_or(0.0, |act| act.0),
+            in_session: self.in_latest_session(&acts),
             last,
             in_a_row: acts.iter().take_while(|act| act.1 == last).count(),
         }
+    }
+
+    /// For each item, whether an act of the latest session was with it, given all acts as age, place and session, the
+    /// latest first.
+    fn in_latest_session(&self, acts: &[(f64, usize, SessionMark)]) -> Vec<bool> {
+        let earlier = |n: usize| acts[acts.len() - 1 - n];
+        let marks = acts.iter().rev().map(|act| act.2);
+        let numbers = session_numbers(marks, |n| earlier(n - 1).0 - earlier(n).0 > SESSION_GAP);
+        let mut is_in = vec![false; self.items.len()];
+        for (act, number) in acts.iter().rev().zip(&numbers) {
+            is_in[act.1] |= Some(number) == numbers.last();
+        }
+        is_in
     }
 
     /// The places of the items in the history, latest first, from 1; equal ages share the mean of their
@@ -192,7 +204,7 @@ impl UserHistory {
                 half_life,
             } => sum(behavior, &|act| act.count * (-act.age / half_life).exp2()).sqrt(),
             Feature::RecencyRank => order.ranks[place].ln(),
-            Feature::InSession => f64::from(met.age() <= order.session),
+            Feature::InSession => f64::from(order.in_session[place]),
             Feature::InARow if place == order.last => (order.in_a_row as f64).ln_1p(),
             Feature::Last { behavior } => f64::from(met.latest() == Some(behavior)),
             _ => 0.0,
@@ -206,8 +218,8 @@ impl UserHistory {
 pub(crate) struct HistoryOrder {
     /// For each item its place among all, latest first, from 1; equal ages share the mean of their places.
     ranks: Vec<f64>,
-    /// The age of the first act of the latest session.
-    session: f64,
+    /// For each item, whether the latest session has an act with it.
+    in_session: Vec<bool>,
     /// The place of the item of the latest act.
     last: usize,
     /// How many of the latest consecutive acts were with that item.
@@ -264,6 +276,7 @@ mod tests {
             behavior: 0,
             count: 2.0,
             age: 0.0,
+            session: SessionMark::UNKNOWN,
         };
         history.add(ItemId(3), act);
         history.add(ItemId(5), act);
@@ -281,6 +294,7 @@ mod tests {
                 behavior: 0,
                 count: 1.0,
                 age: minutes / 1440.0,
+                session: SessionMark::UNKNOWN,
             };
             history.add(ItemId(item), act);
         }
@@ -295,6 +309,39 @@ mod tests {
         assert_eq!(of(Feature::InARow), [0.0, 0.0, 0.0, 3f32.ln()]);
         let nothing = UserHistory::default().order();
         assert_eq!((nothing.last, nothing.in_a_row), (0, 0));
+    }
+
+    #[test]
+    fn the_latest_session_is_the_one_that_the_log_names() {
+        let acts = |events: &[(u32, f64, Option<u64>)]| {
+            let mut history = UserHistory::default();
+            for &(item, minutes, session) in events {
+                let act = Act {
+                    behavior: 0,
+                    count: 1.0,
+                    age: minutes / 1440.0,
+                    session: session.map_or(SessionMark::UNKNOWN, SessionMark::of_number),
+                };
+                history.add(ItemId(item), act);
+            }
+            history.order().in_session
+        };
+        // Hours within a session, and another one meanwhile.
+        let events = [(0, 500.0, Some(0)), (1, 90.0, Some(1)), (2, 60.0, Some(0))];
+        assert_eq!(acts(&events), [true, false, true]);
+        // A new session without a pause.
+        let events = [
+            (0, 12.0, Some(4)),
+            (1, 11.0, Some(4)),
+            (2, 11.0, Some(5)),
+            (1, 10.0, Some(5)),
+        ];
+        assert_eq!(acts(&events), [false, true, true]);
+        // Events since training have no session: they go on with the last one, unless a pause precedes them.
+        let events = [(0, 60.0, Some(0)), (1, 15.0, Some(0)), (2, 0.0, None)];
+        assert_eq!(acts(&events), [true, true, true]);
+        let events = [(0, 60.0, Some(0)), (1, 45.0, Some(0)), (2, 0.0, None)];
+        assert_eq!(acts(&events), [false, false, true]);
     }
 
     #[test]

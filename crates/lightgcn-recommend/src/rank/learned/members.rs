@@ -238,7 +238,7 @@ fn source(aged: &[(ItemId, f64)], half_life: f64) -> Source {
 mod tests {
     use super::super::history::Act;
     use super::*;
-    use lightgcn_core::{BehaviorWeightsConfig, InteractionsBuilder, UserId};
+    use lightgcn_core::{BehaviorWeightsConfig, InteractionsBuilder, SessionMark, UserId};
 
     #[test]
     fn targets_are_strongest_and_removals_weakest() {
@@ -279,6 +279,7 @@ mod tests {
                 behavior,
                 count: 1.0,
                 age,
+                session: SessionMark::UNKNOWN,
             };
             history.add(ItemId(item), act);
         }
@@ -298,6 +299,7 @@ mod tests {
             behavior: 0,
             count: 1.0,
             age: 1e6,
+            session: SessionMark::UNKNOWN,
         };
         history.add(ItemId(0), act);
         let weights = &sources(&history, &[0], 1.0, 1)[0].weights;
