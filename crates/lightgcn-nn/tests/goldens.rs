@@ -336,10 +336,7 @@ fn kgat_equals_pytorch() {
             }
         }
         for (dense, sparse) in dense.iter().zip(values(attention.clone())) {
-            assert!(
-                (dense - f64::from(sparse)).abs() < 1e-6,
-                "{dense} is not {sparse}"
-            );
+            assert!((dense - sparse).abs() < 1e-6, "{dense} is not {sparse}");
         }
         hold(case, "attention", values(attention));
         let embeddings = model.embeddings(&graphs, ForwardMode::Inference);
