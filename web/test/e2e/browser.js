@@ -61,6 +61,8 @@ export async function onPage(browser, base, use, options = {}) {
     assert.deepEqual(elsewhere, [], "requests to another host");
     assert.deepEqual(errors, [], "errors of the page");
   } finally {
+    // Handlers of requests that are under way would fail with the page.
+    await page.unrouteAll({ behavior: "ignoreErrors" });
     await session.close();
   }
 }
