@@ -7,7 +7,7 @@ use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{
     ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
-use lightgcn_core::{BehaviorId, BehaviorWeights, BehaviorWeightsConfig, PairEvent, SessionMark};
+use lightgcn_core::{BehaviorWeights, BehaviorWeightsConfig, PairEvent, SessionMark};
 use lightgcn_data::pair_weight;
 use serde::{Deserialize, Serialize};
 use std::hash::{Hash, Hasher};
@@ -21,9 +21,7 @@ pub(crate) const MARKS: i64 = 256;
 /// The event of a number: its time times [`BEHAVIORS`] plus its behavior, times [`MARKS`] plus the mark of its session.
 pub(crate) fn event_of(number: i64) -> PairEvent {
     let mark = SessionMark::from_byte(number.rem_euclid(MARKS) as u8);
-    let event = number.div_euclid(MARKS);
-    let behavior = BehaviorId(event.rem_euclid(BEHAVIORS) as u8);
-    PairEvent::new(behavior, event.div_euclid(BEHAVIORS)).in_session(mark)
+    PairEvent::from_bits(number.div_euclid(MARKS)).in_session(mark)
 }
 
 /// `pair_weight(events)`: the weight of a pair with these events, in the order of the log, each as a number of which

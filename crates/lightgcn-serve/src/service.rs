@@ -68,9 +68,7 @@ impl Service {
     /// [`ServeError::Catalogue`], and the errors of [`Recommender::open`].
     pub fn open(path: impl AsRef<Path>, config: ServeConfig) -> Result<Self, ServeError> {
         let config = of_one(config)?;
-        let cache_bytes = EventStoreConfig::default().cache_bytes;
-        let file = config.get().events.as_deref();
-        let stores = Stores::open(file, &config.get().limits, cache_bytes)?;
+        let stores = stores_of(&config)?;
         Self::new(
             Model::open(path.as_ref())?,
             stores,
@@ -88,9 +86,7 @@ impl Service {
         config: ServeConfig,
     ) -> Result<Self, ServeError> {
         let config = of_one(config)?;
-        let cache_bytes = EventStoreConfig::default().cache_bytes;
-        let file = config.get().events.as_deref();
-        let stores = Stores::open(file, &config.get().limits, cache_bytes)?;
+        let stores = stores_of(&config)?;
         let followed = Followed::new(source);
         let model = followed.first()?;
         Self::new(model, stores, Means::new(&config)?, Some(followed))
@@ -473,6 +469,13 @@ fn of_one(config: ServeConfig) -> Result<ValidServeConfig, ServeError> {
     let problem = "it is for many shops, but the service has one model; remove it";
     let issues = vec![ConfigIssue::new("shops", problem)];
     Err(ServeError::Config { issues })
+}
+
+/// The stores of a service with one model.
+fn stores_of(config: &ValidServeConfig) -> Result<Stores, ServeError> {
+    let config = config.get();
+    let cache_bytes = EventStoreConfig::default().cache_bytes;
+    Stores::open(config.events.as_deref(), &config.limits, cache_bytes)
 }
 
 /// The folder of models: the configured one, or the one containing the first model.

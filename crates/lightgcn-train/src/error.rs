@@ -253,6 +253,11 @@ impl TrainError {
         Self::Config { issues }
     }
 
+    /// Options that have no form in JSON.
+    pub(crate) fn unwritable(error: serde_json::Error) -> Self {
+        Self::config(format!("the options cannot be written as JSON: {error}"))
+    }
+
     pub(crate) fn io(
         action: &'static str,
         path: &std::path::Path,

@@ -55,16 +55,17 @@ impl Serving {
     }
 
     pub(crate) fn get(&self, path: &str) -> String {
-        exchange(
-            self.address("address"),
-            &format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"),
-        )
+        self.ask("address", path)
     }
 
     /// The answer of the admin listener.
     pub(crate) fn admin(&self, path: &str) -> String {
+        self.ask("admin", path)
+    }
+
+    fn ask(&self, listener: &str, path: &str) -> String {
         exchange(
-            self.address("admin"),
+            self.address(listener),
             &format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"),
         )
     }

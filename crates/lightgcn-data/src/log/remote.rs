@@ -123,8 +123,7 @@ fn locate(url: &str) -> io::Result<(Store, Key)> {
         let name = Key::from_url_path(name).map_err(io::Error::other)?;
         return Ok((web_folder(&format!("{}{query}", &url[..slash]))?, name));
     }
-    let (bucket, key) = split(url);
-    Ok((connect(bucket)?, Key::parse(key).map_err(io::Error::other)?))
+    in_bucket(url)
 }
 
 /// The store of the folder at a URL, and the folder's key in that store.
@@ -137,6 +136,11 @@ pub(crate) fn locate_folder(url: &str) -> io::Result<(Store, Key)> {
             Key::default(),
         ));
     }
+    in_bucket(url)
+}
+
+/// The store of a bucket's URL, and the key in that store.
+fn in_bucket(url: &str) -> io::Result<(Store, Key)> {
     let (bucket, key) = split(url);
     Ok((connect(bucket)?, Key::parse(key).map_err(io::Error::other)?))
 }

@@ -80,7 +80,11 @@ where
         model: &M,
         shard: &Shard<'_>,
     ) -> StepResult<B::InnerBackend, GradientsParams> {
-        let triples = shard.batches.triples(shard.places.clone());
+        let places = shard.places.clone();
+        let triples = match self.needs.negatives {
+            true => shard.batches.triples(places),
+            false => shard.batches.pairs(places),
+        };
         // What is random in a step is a function of its number, so that a resumed run repeats it.
         let step = TrainingStep {
             seed: self.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ shard.context.steps,

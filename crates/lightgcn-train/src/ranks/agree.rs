@@ -21,9 +21,7 @@ pub fn agree(ranks: &dyn Ranks, values: &[(String, String)]) -> Result<(), Train
     if ranks.size() == 1 {
         return Ok(());
     }
-    let message = serde_json::to_vec(values).map_err(|error| {
-        TrainError::config(format!("the options cannot be written as JSON: {error}"))
-    })?;
+    let message = serde_json::to_vec(values).map_err(TrainError::unwritable)?;
     let messages = ranks.gather(message);
     let mut all = messages.iter().map(|message| {
         // Another build may write something else.

@@ -5,7 +5,6 @@ use crate::engine::step::StepContext;
 use crate::run::attention;
 use crate::run::fit::Fitted;
 use crate::run::job::FitJob;
-use crate::run::trainer::unwritable;
 use crate::run::warm_start::ENDED;
 use crate::{TrainError, Trained};
 use burn::module::AutodiffModule;
@@ -36,7 +35,7 @@ pub(crate) fn finish<B: GradientBackend, M: ModelConfig, L>(
     let train = dataset.split.train.interactions();
     let mut lineage = with_figures(job.lineage, fitted.best_epoch, fitted.validation.as_ref())?;
     if fitted.reason.is_early() {
-        let reason = serde_json::to_value(fitted.reason).map_err(unwritable)?;
+        let reason = serde_json::to_value(fitted.reason).map_err(TrainError::unwritable)?;
         let reason = reason.as_str().unwrap_or_default().to_owned();
         lineage.options.insert(ENDED.to_owned(), reason);
     }

@@ -17,7 +17,7 @@ mod schedule;
 pub(crate) mod sequences;
 mod stop;
 mod trained;
-pub(crate) mod trainer;
+mod trainer;
 pub(crate) mod transfer;
 mod warm_start;
 

@@ -398,13 +398,9 @@ fn graph(dataset: &Dataset, requests: &[AdjacencyRequest]) -> Result<TrainGraph,
 
 /// A model's config as JSON, with its name.
 fn describe<M: ModelConfig>(model: &M) -> Result<Value, TrainError> {
-    let mut value = serde_json::to_value(model).map_err(unwritable)?;
+    let mut value = serde_json::to_value(model).map_err(TrainError::unwritable)?;
     value["name"] = M::NAME.into();
     Ok(value)
-}
-
-pub(crate) fn unwritable(error: serde_json::Error) -> TrainError {
-    TrainError::config(format!("the options cannot be written as JSON: {error}"))
 }
 
 /// The dataset's lineage with every option of the model and of its training.
@@ -417,8 +413,8 @@ fn lineage(
     let mut lineage = dataset.lineage.clone();
     lineage.version = env!("CARGO_PKG_VERSION").to_owned();
     lineage.seed = config.seed;
-    let mut train = serde_json::to_value(&**config).map_err(unwritable)?;
-    train["loss"] = serde_json::to_value(loss).map_err(unwritable)?;
+    let mut train = serde_json::to_value(&**config).map_err(TrainError::unwritable)?;
+    train["loss"] = serde_json::to_value(loss).map_err(TrainError::unwritable)?;
     for (part, value) in [("model", model), ("train", &train)] {
         for (key, value) in value.as_object().into_iter().flatten() {
             let text = value
