@@ -9,6 +9,7 @@
 //! | [`propagate_rows`] | the rows of [`propagate`] that a batch reads | [`propagate_rows_transposed`] |
 //! | [`bpr_loss_gradient`], [`softmax_loss_gradient`] | a batch's loss together with its gradient | – |
 //! | [`pair_cosines`] | the cosines of a batch's pairs | – |
+//! | [`pair_dots`] | dot products of rows of two tables | – |
 //! | [`cut_batch`], [`bpr_slot_gradient`], [`softmax_slot_gradient`], [`sort_slots`], [`sum_slots`], [`add_l2`] | a training step whose batch never leaves the device | – |
 //! | [`optim::FusedAdam`] | one Adam step in one pass | – |
 //!
@@ -110,6 +111,7 @@ mod node_batch;
 mod node_loss;
 pub mod optim;
 mod pair_cosines;
+mod pair_dots;
 mod primitive;
 mod propagate;
 mod propagate_rows;
@@ -142,6 +144,7 @@ pub use memory::{DeviceMemory, MemoryError, MemoryInUse, TrainingSize};
 pub use node_batch::{BatchCut, NodeBatch, PairOrder, PairTable, cut_batch};
 pub use node_loss::{NodeSoftmax, SlotGradient, bpr_slot_gradient, softmax_slot_gradient};
 pub use pair_cosines::pair_cosines;
+pub use pair_dots::pair_dots;
 pub use propagate::propagate;
 pub use propagate_rows::{propagate_rows, propagate_rows_transposed};
 pub use row_indices::RowIndices;

@@ -9,6 +9,7 @@ pub use crate::gather_rows::reference::{add_rows, gather_rows, segment_sum_rows}
 pub use crate::node_batch::reference::cut_batch;
 pub use crate::node_loss::reference::{bpr_slot_gradient, softmax_slot_gradient};
 pub use crate::pair_cosines::reference::pair_cosines;
+pub use crate::pair_dots::reference::pair_dots;
 pub use crate::propagate::reference::propagate;
 pub use crate::propagate_rows::reference::{propagate_rows, propagate_rows_transposed};
 pub use crate::sorted_slots::reference::{add_l2, sort_slots, sum_slots};

@@ -127,10 +127,13 @@ pub(crate) fn softmax(values: &mut [f32]) {
     let most = values
         .iter()
         .fold(f32::NEG_INFINITY, |most, &v| most.max(v));
-    let exp = |value: f32| f64::from(value - most).exp();
-    let sum: f64 = values.iter().map(|&value| exp(value)).sum();
+    let mut sum = 0.0;
+    for value in &mut *values {
+        *value = (*value - most).exp();
+        sum += f64::from(*value);
+    }
     for value in values {
-        *value = (exp(*value) / sum) as f32;
+        *value = (f64::from(*value) / sum) as f32;
     }
 }
 

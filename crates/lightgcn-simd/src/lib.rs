@@ -5,7 +5,7 @@
 //! | sparse × dense product, and the K-layer propagation of LightGCN | [`sparse_dense`], [`propagate`], [`propagate_into`] |
 //! | the product at a batch's rows alone, and its gradient | [`propagate_rows`], [`propagate_rows_transposed`], [`add_rows`] |
 //! | losses of a batch with their gradients | [`bpr_loss`], [`softmax_loss`] |
-//! | cosines of a batch's pairs | [`pair_cosines`] |
+//! | dot products and cosines of pairs of rows | [`pair_dots`], [`pair_cosines`] |
 //! | embedding lookup and its gradient | [`gather_rows`], [`segment_sum_rows`] |
 //! | optimizer | [`adam_step`] |
 //! | faster products: rows in a better order, buffers in huge pages | [`OrderedRows`], [`zeros_in_huge_pages`], [`move_to_huge_pages`] |
@@ -49,7 +49,7 @@
 //! # Layout
 //!
 //! One concept per file: `csr` (the sparse matrix), `sparse_dense` and `propagate`, `rows` (the product at
-//! some rows), `bpr` and `softmax` (losses), `pair_cosines`, `gather`, `segment_sum`, `adam`, `bf16`
+//! some rows), `bpr` and `softmax` (losses), `pair_dots`, `pair_cosines`, `gather`, `segment_sum`, `adam`, `bf16`
 //! (rounding), `selection` (the bounded list of the best), `direct` and `tile` (the innermost loops of
 //! scoring, for few and for many queries), `score` and `top_k`; `element` (how numbers are stored), `cpu`,
 //! `parallel`, `shape`, `dense`, `exp` and `buffers` are shared. An `x86` file has the AVX2 version of its
@@ -70,6 +70,7 @@ mod huge_pages;
 mod index;
 mod ordered_rows;
 mod pair_cosines;
+mod pair_dots;
 mod parallel;
 mod propagate;
 mod propagate_rows;
@@ -93,6 +94,7 @@ pub use huge_pages::{move_to_huge_pages, zeros_in_huge_pages};
 pub use index::CsrIndex;
 pub use ordered_rows::OrderedRows;
 pub use pair_cosines::pair_cosines;
+pub use pair_dots::{RowsOf, pair_dots};
 pub use propagate::{Polynomial, propagate, propagate_into};
 pub use propagate_rows::{Operands, Scratch, propagate_rows, propagate_rows_transposed};
 pub use rows::{RowValues, add_rows};

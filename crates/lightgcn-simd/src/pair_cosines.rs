@@ -1,10 +1,8 @@
 //! Cosines of pairs of rows.
 
-use rayon::prelude::*;
-
 use crate::cpu::Level;
-use crate::shape::n_rows;
-use crate::{parallel, tile};
+use crate::pair_dots::{RowsOf, of_pairs};
+use crate::tile;
 
 /// The minimum length that a row is divided by.
 const LEAST_LENGTH: f32 = 1e-12;
@@ -25,43 +23,15 @@ const LEAST_LENGTH: f32 = 1e-12;
 /// assert_eq!(cosines, [0.8, 1.0]);
 /// ```
 pub fn pair_cosines(table: &[f32], dim: usize, first: &[u32], second: &[u32], out: &mut [f32]) {
-    let pairs = out.len();
-    assert!(
-        first.len() == pairs && second.len() == pairs,
-        "there are {} first rows, {} second ones and room for {pairs} cosines",
-        first.len(),
-        second.len()
-    );
-    if dim == 0 {
-        return out.fill(0.0);
-    }
-    let n_rows = n_rows(table, dim);
-    // Checked before the work is shared, so that a bad row ends the call before any cosine is written.
-    if let Some(row) = first.iter().chain(second).find(|&&r| r as usize >= n_rows) {
-        panic!("row {row} was requested, but the table has {n_rows} rows");
-    }
     let level = Level::detect();
-    let row = |n: u32| &table[n as usize * dim..][..dim];
     // By the same sums as the dot product, so that the cosine of a row with itself is 1 up to the rounding of the root.
     // Computed for each pair again: keeping lengths would need memory for every row of the table.
     let length = |row: &[f32]| tile::dot(level, row, row).sqrt().max(LEAST_LENGTH);
-    let cosine = |(out, (&a, &b)): (&mut f32, (&u32, &u32))| {
-        let (a, b) = (row(a), row(b));
-        // Two divisions: the product of two floored lengths would be 1e-24, near the end of the range.
-        *out = tile::dot(level, a, b) / length(a) / length(b);
-    };
-    let pairs_a_task = pairs.div_ceil(parallel::task_count(3 * pairs * dim)).max(1);
-    out.par_chunks_mut(pairs_a_task)
-        .zip(
-            first
-                .par_chunks(pairs_a_task)
-                .zip(second.par_chunks(pairs_a_task)),
-        )
-        .for_each(|(out, (first, second))| {
-            out.iter_mut()
-                .zip(first.iter().zip(second))
-                .for_each(cosine);
-        });
+    let rows = [first, second].map(|rows| RowsOf { table, rows });
+    // Two divisions: the product of two floored lengths would be 1e-24, near the end of the range.
+    of_pairs(dim, rows, 3, out, |a, b| {
+        tile::dot(level, a, b) / length(a) / length(b)
+    });
 }
 
 #[cfg(test)]
@@ -94,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "there are 1 first rows, 2 second ones and room for 1 cosines")]
+    #[should_panic(expected = "there are 1 first rows, 2 second ones and room for 1 results")]
     fn lists_of_different_lengths_panic() {
         pair_cosines(&[0.0; 4], 2, &[0], &[1, 1], &mut [0.0]);
     }

@@ -38,6 +38,17 @@ impl<B: SparseBackend, C: CheckpointStrategy> SparseBackend for Autodiff<B, C> {
         })
     }
 
+    fn pair_dots(
+        first: Tensor<Self, 2>,
+        first_rows: &RowIndices<Self>,
+        second: Tensor<Self, 2>,
+        second_rows: &RowIndices<Self>,
+    ) -> Tensor<Self, 1> {
+        let rows = (first_rows.inner(), second_rows.inner());
+        let dots = B::pair_dots(first.inner(), &rows.0, second.inner(), &rows.1);
+        Tensor::from_inner(dots)
+    }
+
     fn device_memory(device: &Self::Device) -> Option<DeviceMemory> {
         B::device_memory(device)
     }

@@ -7,7 +7,8 @@ use crate::batch_loss::batch::{BprBatch, LossGradient, SoftmaxBatch, SoftmaxOpti
 use crate::row_indices::RowIndices;
 use crate::sparse_matrix::SparseMatrix;
 use crate::{
-    adam, batch_loss, buffers, gather_rows, pair_cosines, propagate, propagate_rows, sparse_dense,
+    adam, batch_loss, buffers, gather_rows, pair_cosines, pair_dots, propagate, propagate_rows,
+    sparse_dense,
 };
 
 /// The loops of `lightgcn-simd` over the tensors' own buffers, on rayon's current pool. Element types
@@ -57,6 +58,15 @@ impl SparseBackend for Flex {
         rows: &RowIndices<Self>,
     ) -> Tensor<Self, 2> {
         propagate_rows::flex::propagate_rows_transposed(matrix, gradients, alphas, rows)
+    }
+
+    fn pair_dots(
+        first: Tensor<Self, 2>,
+        first_rows: &RowIndices<Self>,
+        second: Tensor<Self, 2>,
+        second_rows: &RowIndices<Self>,
+    ) -> Tensor<Self, 1> {
+        pair_dots::flex::pair_dots(first, first_rows, second, second_rows)
     }
 }
 

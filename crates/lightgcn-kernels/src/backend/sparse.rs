@@ -75,6 +75,16 @@ pub trait SparseBackend: Backend {
         Self::propagate(&matrix.transpose(), table, alphas)
     }
 
+    /// Dot products of rows of two tables, `[n, dim]` and `[m, dim]` to `[pairs]`, without a gradient.
+    fn pair_dots(
+        first: Tensor<Self, 2>,
+        first_rows: &RowIndices<Self>,
+        second: Tensor<Self, 2>,
+        second_rows: &RowIndices<Self>,
+    ) -> Tensor<Self, 1> {
+        reference::pair_dots(first, first_rows, second, second_rows)
+    }
+
     /// The memory of a device, if the backend knows it. Default: unknown.
     fn device_memory(_device: &Self::Device) -> Option<DeviceMemory> {
         None

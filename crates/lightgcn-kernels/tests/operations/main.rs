@@ -9,6 +9,7 @@ mod gather_rows;
 mod memory;
 mod node_batch;
 mod pair_cosines;
+mod pair_dots;
 mod propagate;
 mod propagate_rows;
 mod sparse_dense;

@@ -9,7 +9,7 @@ use lightgcn_graph::{
     Normalization,
 };
 use lightgcn_kernels::{
-    CsrSlices, RowIndices, SparseBackend, SparseMatrix, concatenate, gather_rows,
+    CsrSlices, RowIndices, SparseBackend, SparseMatrix, concatenate, gather_rows, pair_dots,
 };
 use serde::{Deserialize, Serialize};
 
@@ -377,18 +377,10 @@ impl<B: SparseBackend> Kgat<B> {
                 let chunk = (CHUNK_ELEMENTS / mapped.dims()[1]).max(1);
                 let (heads, tails) = ends.places(against);
                 for (heads, tails) in heads.chunks(chunk).zip(tails.chunks(chunk)) {
-                    let rows = |table: &Tensor<B, 2>, places| {
-                        let places = RowIndices::from_slice(places, ends.nodes.len(), &device);
-                        gather_rows(table.clone(), &places)
-                    };
-                    let products = rows(&mapped, tails) * rows(&moved, heads);
-                    scores.extend(
-                        products
-                            .sum_dim(1)
-                            .into_data()
-                            .convert::<f32>()
-                            .iter::<f32>(),
-                    );
+                    let rows = |places| RowIndices::from_slice(places, ends.nodes.len(), &device);
+                    let (heads, tails) = (rows(heads), rows(tails));
+                    let dots = pair_dots(moved.clone(), &heads, mapped.clone(), &tails);
+                    scores.extend(dots.into_data().convert::<f32>().iter::<f32>());
                 }
             }
         }
