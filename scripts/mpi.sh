@@ -123,6 +123,32 @@ for n in 2 4; do
   fi
 done
 
+# Memory: with split tables, the last of four ranks needs less by three quarters of the users' rows in the table and the two
+# moments, at least.
+cat >peak.sh <<'END'
+#!/usr/bin/env bash
+# Runs a command, and writes the peak of its memory in KiB to a file.
+"$@" &
+while peak="$(sed -n 's/^VmHWM:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$!/status" 2>/dev/null)" && [ -n "$peak" ]; do
+  echo "$peak" >"peak.$OMPI_COMM_WORLD_RANK"
+  sleep 0.02
+done
+wait "$!"
+END
+wide=(train shop.dataset --epochs 1 --no-ranking --json --dimension 1024 --batch-size 256)
+# The peak of the last of four ranks, with further options.
+peak() {
+  rm -f peak.3
+  by_ranks 4 "$1" bash peak.sh ./lightgcn "${@:2}" "${wide[@]}" || true
+  cat peak.3
+}
+split="$(peak split-wide.model)" whole="$(peak whole-wide.model --config whole.toml)" less=$((users * 3 / 4 * 4 * 3))
+if [ "${split:-0}" -gt 0 ] && [ $((whole - split)) -ge "$less" ]; then
+  pass "rank 3 of 4 has a peak of $split KiB, with whole tables $whole KiB: less by more than $less"
+else
+  fail "rank 3 of 4 has a peak of $split KiB, with whole tables $whole KiB: not less by $less"
+fi
+
 # A killed rank. The job has far more epochs than it gets to.
 long=(train shop.dataset --batch-size 256 --accumulate 4 --patience 0 --checkpoint-every 1 --no-ranking --out killed.model)
 mpirun --allow-run-as-root --oversubscribe --bind-to none -n 2 ./lightgcn "${long[@]}" --epochs 100000 >killed.log 2>&1 &
