@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Trains by MPI on this machine, with two and four ranks: one rank has the bytes of a plain run, the same number of ranks
-# the same bytes twice, and all about the same figures; traffic is that of docs/scale.md; a killed rank ends the job and
-# leaves a whole checkpoint, which other numbers of ranks continue; ranks with other options, data or builds are refused.
+# Trains by MPI on this machine, with two and four ranks, by tables split by user and by whole ones: one rank has the bytes
+# of a plain run, the same number of ranks the same bytes twice, and all about the same figures; traffic and memory are those
+# of docs/scale.md; a killed rank ends the job and leaves a whole checkpoint, which other numbers of ranks continue; ranks
+# with other options, data or builds are refused.
 # Usage: bash scripts/mpi.sh [BINARY]      (a build with the feature `mpi`; default: build one)
 # Exit code 0 if every check passed or there is no MPI, 1 otherwise.
 set -euo pipefail
@@ -89,20 +90,64 @@ for n in 2 4; do
   fi
 done
 
-# Traffic: all pairs in one step of two layers, so that every row has a gradient.
-pairs="$(sed -n 's/.*"pairs":\([0-9]*\).*/\1/p' plain.model.json)"
-for n in 2 4; do
-  by_ranks "$n" "$n-traffic.model" ./lightgcn "${base[@]}" --layers 2 --batch-size $((pairs / n + 1)) --accumulate "$n" -v || true
+# Traffic: all pairs in one step of two layers, so that every row has a gradient. With tables split by user, the model in
+# bytes is 8 · 64 · (3 · m + 2 · b) · (R − 1) / R, of which at least some and at most all m items are in the batch; with
+# whole tables (bf16_layers), it is 8 · 64 · n · (R − 1) / R.
+count() { sed -n "s/.*\"$1\":\([0-9]*\).*/\1/p" plain.model.json; }
+pairs="$(count pairs)" users="$(count users)" items="$(count items)"
+echo 'train.bf16_layers = true' >whole.toml
+# Checks the bytes of rank 0 in job $1 of $2 ranks against the log's own model, which lies within $3 and $4.
+sends() {
+  local line sent dense
   # Without colors.
-  line="$(sed -n '/gradients sent/{s/\x1b\[[0-9;]*m//g;p}' "$n-traffic.model.log")"
+  line="$(sed -n '/gradients sent/{s/\x1b\[[0-9;]*m//g;p}' "$1.log")"
   sent="$(sed -n 's/.* bytes_per_step=\([0-9]*\).*/\1/p' <<<"$line")"
   dense="$(sed -n 's/.*dense_bytes_per_step=\([0-9]*\).*/\1/p' <<<"$line")"
-  if near "$sent" "$dense" "$((${dense:-0} / 10))"; then
-    pass "$n ranks: rank 0 sends $sent bytes a step, by the cost model $dense"
+  if near "$sent" "$dense" "$((${dense:-0} / 10))" && [ "$dense" -ge "$3" ] && [ "$dense" -le "$4" ]; then
+    pass "$2 ranks: rank 0 sends $sent bytes a step, by the cost model $dense"
   else
-    fail "$n ranks: rank 0 sends $sent bytes a step, by the cost model $dense"
+    fail "$2 ranks: rank 0 sends $sent bytes a step, by the cost model $dense, from $3 to $4"
+  fi
+}
+for n in 2 4; do
+  step=(--layers 2 --batch-size $((pairs / n + 1)) --accumulate "$n" -v)
+  by_ranks "$n" "$n-traffic.model" ./lightgcn "${base[@]}" "${step[@]}" || true
+  row=$((8 * 64 * (n - 1) / n))
+  sends "$n-traffic.model" "$n" "$((row * items * 3))" "$((row * items * 5))"
+  by_ranks "$n" "$n-whole.model" ./lightgcn --config whole.toml "${base[@]}" "${step[@]}" || true
+  sends "$n-whole.model" "$n" "$((row * (users + items)))" "$((row * (users + items)))"
+  if near "$(recall "$n-whole.model")" "$(recall "$n-traffic.model")" 0.002; then
+    pass "$n ranks have the same Recall@20 with whole tables"
+  else
+    fail "$n ranks have Recall@20 $(recall "$n-traffic.model"), with whole tables $(recall "$n-whole.model")"
   fi
 done
+
+# Memory: with split tables, the last of four ranks needs less by three quarters of the users' rows in the table and the two
+# moments, at least.
+cat >peak.sh <<'END'
+#!/usr/bin/env bash
+# Runs a command, and writes the peak of its memory in KiB to a file.
+"$@" &
+while peak="$(sed -n 's/^VmHWM:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$!/status" 2>/dev/null)" && [ -n "$peak" ]; do
+  echo "$peak" >"peak.$OMPI_COMM_WORLD_RANK"
+  sleep 0.02
+done
+wait "$!"
+END
+wide=(train shop.dataset --epochs 1 --no-ranking --json --dimension 1024 --batch-size 256)
+# The peak of the last of four ranks, with further options.
+peak() {
+  rm -f peak.3
+  by_ranks 4 "$1" bash peak.sh ./lightgcn "${@:2}" "${wide[@]}" || true
+  cat peak.3
+}
+split="$(peak split-wide.model)" whole="$(peak whole-wide.model --config whole.toml)" less=$((users * 3 / 4 * 4 * 3))
+if [ "${split:-0}" -gt 0 ] && [ $((whole - split)) -ge "$less" ]; then
+  pass "rank 3 of 4 has a peak of $split KiB, with whole tables $whole KiB: less by more than $less"
+else
+  fail "rank 3 of 4 has a peak of $split KiB, with whole tables $whole KiB: not less by $less"
+fi
 
 # A killed rank. The job has far more epochs than it gets to.
 long=(train shop.dataset --batch-size 256 --accumulate 4 --patience 0 --checkpoint-every 1 --no-ranking --out killed.model)

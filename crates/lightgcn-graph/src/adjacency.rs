@@ -18,14 +18,25 @@ pub struct Adjacency {
 impl Adjacency {
     /// Scales weights, in place, by the sums of their rows and columns. Weights are `undirected` if
     /// they equal their transpose. O(rows + columns + entries).
-    pub(crate) fn new(mut matrix: Csr, normalization: Normalization, undirected: bool) -> Self {
+    pub(crate) fn new(matrix: Csr, normalization: Normalization, undirected: bool) -> Self {
         let row_degrees = row_sums(&matrix);
         let column_degrees = match undirected {
             true => None,
             false => Some(column_sums(&matrix)),
         };
         let column_degrees = column_degrees.as_ref().unwrap_or(&row_degrees);
-        for (mut row, &row_degree) in matrix.outer_iterator_mut().zip(&row_degrees) {
+        let degrees = [&row_degrees[..], column_degrees];
+        Self::scaled(matrix, normalization, undirected, degrees)
+    }
+
+    /// Scales weights, in place, by the degrees of their rows and columns.
+    pub(crate) fn scaled(
+        mut matrix: Csr,
+        normalization: Normalization,
+        undirected: bool,
+        [row_degrees, column_degrees]: [&[f64]; 2],
+    ) -> Self {
+        for (mut row, &row_degree) in matrix.outer_iterator_mut().zip(row_degrees) {
             for (column, value) in row.iter_mut() {
                 let column_degree = column_degrees[column];
                 let scaled = normalization.scale(f64::from(*value), row_degree, column_degree);

@@ -13,6 +13,16 @@ const LIMIT: usize = u32::MAX as usize - 1;
 #[serde(transparent)]
 pub struct NodeCounts {
     kinds: Vec<(String, usize)>,
+    /// The part of the users that these nodes have, if they do not have all.
+    #[serde(skip)]
+    part: Option<UserPart>,
+}
+
+/// A part of the users of a graph.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct UserPart {
+    users: Range<usize>,
+    n_users: usize,
 }
 
 impl NodeCounts {
@@ -28,9 +38,41 @@ impl NodeCounts {
     /// # Errors
     /// [`GraphError::TooManyNodes`] if there are more than 2^32 − 2 together.
     pub fn new(n_users: usize, n_items: usize) -> Result<Self, GraphError> {
-        Self { kinds: Vec::new() }
+        let (kinds, part) = (Vec::new(), None);
+        Self { kinds, part }
             .with(Self::USER, n_users)?
             .with(Self::ITEM, n_items)
+    }
+
+    /// The same nodes with only a part of the users, as one of several processes has them; the part
+    /// may be empty.
+    ///
+    /// # Panics
+    /// If the users are only a part already, or the part ends beyond the last of them.
+    #[must_use]
+    pub fn of_users(mut self, users: Range<usize>) -> Self {
+        let n_users = self.users();
+        assert!(
+            self.part.is_none() && users.end <= n_users,
+            "users {users:?} are not a part of {n_users} users"
+        );
+        self.kinds[0].1 = users.len();
+        self.part = Some(UserPart { users, n_users });
+        self
+    }
+
+    /// The users by their numbers in the whole graph: all, unless these nodes have only a part.
+    #[must_use]
+    pub fn user_range(&self) -> Range<usize> {
+        let part = self.part.as_ref();
+        part.map_or(0..self.users(), |part| part.users.clone())
+    }
+
+    /// The number of users in the whole graph, if these nodes have only a part of them.
+    #[must_use]
+    pub fn all_users(&self) -> usize {
+        let part = self.part.as_ref();
+        part.map_or(self.users(), |part| part.n_users)
     }
 
     /// Appends another kind with `count` nodes.
@@ -113,6 +155,16 @@ mod tests {
         assert_eq!(nodes.rows("shop"), None);
         assert_eq!(nodes.further(), [("brand".to_owned(), 4)]);
         assert_eq!(nodes.names().collect::<Vec<_>>(), ["user", "item", "brand"]);
+    }
+
+    #[test]
+    fn a_part_of_the_users_keeps_their_numbers() {
+        let nodes = NodeCounts::new(5, 2).unwrap();
+        assert_eq!((nodes.user_range(), nodes.all_users()), (0..5, 5));
+        let part = nodes.of_users(3..5);
+        assert_eq!((part.users(), part.items(), part.total()), (2, 2, 4));
+        assert_eq!((part.user_range(), part.all_users()), (3..5, 5));
+        assert_eq!(part.rows("item"), Some(2..4));
     }
 
     #[test]

@@ -42,6 +42,50 @@ impl TrainGraph {
         }
         Ok(Adjacency::new(weights, request.normalization, undirected))
     }
+
+    /// The rows and columns of some users and of all other nodes of the square matrix that `request`
+    /// describes, with the edges of these users only: as scaled as in the whole matrix, so that the
+    /// parts of all users add up to it. A part without an edge is no error. O(nodes + edges) time, and
+    /// memory for the part.
+    ///
+    /// # Errors
+    /// As [`adjacency`](Self::adjacency).
+    ///
+    /// # Panics
+    /// If the request is not [plain](AdjacencyRequest::is_plain), or a user is out of range.
+    pub fn adjacency_of_users(
+        &self,
+        request: &AdjacencyRequest,
+        users: Range<usize>,
+    ) -> Result<Adjacency, GraphError> {
+        request.check()?;
+        assert!(
+            request.is_plain() && users.end <= self.n_users(),
+            "users {users:?} of {} in {request:?}",
+            self.n_users()
+        );
+        let selection = Selection::new(self, request)?;
+        let mut degrees = vec![0.0; self.n_nodes()];
+        selection.visit(&mut |user, item, weight| {
+            degrees[user as usize] += f64::from(weight);
+            degrees[item as usize] += f64::from(weight);
+        });
+        degrees.drain(users.end..self.n_users());
+        degrees.drain(..users.start);
+        let n_others = (self.n_users() - users.len()) as u32;
+        let weights = compress((degrees.len(), degrees.len()), |emit| {
+            selection.visit(&mut |user, item, weight| {
+                if users.contains(&(user as usize)) {
+                    let (user, item) = (user - users.start as u32, item - n_others);
+                    emit(user, item, weight);
+                    emit(item, user, weight);
+                }
+            });
+        });
+        let degrees = [&degrees[..]; 2];
+        let normalization = request.normalization;
+        Ok(Adjacency::scaled(weights, normalization, true, degrees))
+    }
 }
 
 /// The edges that a request selects, with their weights.

@@ -1,6 +1,7 @@
 //! Initial values as functions of (seed, table, row, column).
 
 use std::f64::consts::TAU;
+use std::ops::Range;
 
 use burn::module::Param;
 use burn::nn::Linear;
@@ -49,7 +50,7 @@ impl EmbeddingInitializer {
 
     /// A parameter table with a row for each node, `[nodes.total(), dimension]`: a function of only
     /// the seed on every backend. A row of [`Normal`](Self::Normal) does not depend on how many
-    /// nodes there are.
+    /// nodes there are. [A part of the users](NodeCounts::of_users) has the rows of these users.
     ///
     /// # Errors
     ///
@@ -71,11 +72,13 @@ impl EmbeddingInitializer {
     fn elements(&self, nodes: &NodeCounts, dimension: usize, seed: u64) -> Vec<f32> {
         let mut elements = Vec::with_capacity(nodes.total() * dimension);
         let further = nodes.further().iter().map(|(_, count)| *count);
-        let kinds = [nodes.users(), nodes.items()].into_iter().chain(further);
-        for (kind, n_rows) in kinds.enumerate() {
+        let others = [nodes.items()].into_iter().chain(further);
+        let others = others.map(|count| (0..count, count));
+        let users = (nodes.user_range(), nodes.all_users());
+        for (kind, (rows, n_rows)) in [users].into_iter().chain(others).enumerate() {
             let stream = Stream::nodes(seed, kind as u64);
             let element = self.element(n_rows, dimension);
-            elements.extend(draws(stream, n_rows, dimension).map(element));
+            elements.extend(draws(stream, rows, dimension).map(element));
         }
         elements
     }
@@ -131,7 +134,7 @@ pub(crate) fn xavier_parameter<B: Backend, const D: usize>(
     device: &B::Device,
 ) -> Param<Tensor<B, D>> {
     let element = EmbeddingInitializer::XavierUniform.element(n_rows, n_columns);
-    let elements = draws(stream, n_rows, n_columns).map(element).collect();
+    let elements = draws(stream, 0..n_rows, n_columns).map(element).collect();
     parameter(elements, shape, device)
 }
 
@@ -162,7 +165,7 @@ pub(crate) fn parameter<B: Backend, const D: usize>(
 /// `Ok` if a table of `dimension` columns can hold a row for each node.
 pub(crate) fn check_nodes(nodes: &NodeCounts, dimension: usize) -> Result<(), NnError> {
     let mut issues = Vec::new();
-    if nodes.users() == 0 {
+    if nodes.all_users() == 0 {
         issues.push(ConfigIssue::NoUsers);
     }
     if nodes.items() == 0 {
@@ -199,9 +202,9 @@ pub(crate) fn check_table(table: &[f32], n_nodes: usize, dimension: usize) -> Re
     }
 }
 
-/// The draws of a table, row by row.
-fn draws(stream: Stream, n_rows: usize, n_columns: usize) -> impl Iterator<Item = u64> {
-    (0..n_rows).flat_map(move |row| {
+/// The draws of some rows of a table, row by row.
+fn draws(stream: Stream, rows: Range<usize>, n_columns: usize) -> impl Iterator<Item = u64> {
+    rows.flat_map(move |row| {
         let row_stream = stream.row(row);
         (0..n_columns).map(move |column| row_stream.draw(column))
     })
@@ -407,6 +410,18 @@ mod tests {
         assert_eq!(more.len(), 8 * 4);
         assert_eq!(plain[..], more[..20]);
         assert_ne!(more[20..24], more[28..]);
+    }
+
+    #[test]
+    fn a_part_of_the_users_has_their_rows() {
+        for initializer in [NORMAL, EmbeddingInitializer::XavierUniform] {
+            let whole = initializer.elements(&counts(5, 2), 3, 1);
+            for users in [0..2, 2..5, 5..5] {
+                let part = initializer.elements(&counts(5, 2).of_users(users.clone()), 3, 1);
+                let rows = [&whole[3 * users.start..3 * users.end], &whole[3 * 5..]];
+                assert_eq!(part, rows.concat());
+            }
+        }
     }
 
     #[test]

@@ -1,4 +1,5 @@
 use super::*;
+use crate::{AdjacencyRequest, EdgeWeights, Normalization};
 use lightgcn_core::{InteractionsBuilder, ItemId, Split, Truth, UserId};
 use proptest::prelude::*;
 
@@ -232,4 +233,45 @@ fn unknown_relations_are_errors_that_name_the_nearest() {
         other.with_knowledge(&films(), ["genre"]).unwrap_err(),
         GraphError::KnowledgeSize { found, wanted }
     );
+}
+
+/// Every edge is in the part of its user, with the bits that it has in the whole matrix.
+#[test]
+fn parts_of_the_users_are_the_whole_matrix() {
+    let edges = [
+        (0, 1, 0.5),
+        (1, 0, 1.0),
+        (1, 1, 0.25),
+        (3, 2, 0.7),
+        (4, 1, 0.3),
+    ];
+    let graph = graph(5, 3, &edges);
+    let powers = Normalization::powers(0.6, -0.1).unwrap();
+    let weights = [EdgeWeights::Pair, EdgeWeights::One];
+    for (how, weights) in [Normalization::Symmetric, powers, Normalization::Left]
+        .into_iter()
+        .flat_map(|how| weights.clone().map(|weights| (how, weights)))
+    {
+        let request = AdjacencyRequest {
+            weights,
+            ..how.into()
+        };
+        let whole = graph.adjacency(&request).unwrap();
+        let mut found = Vec::new();
+        for users in [0..2, 2..3, 3..3, 3..5] {
+            let part = graph.adjacency_of_users(&request, users.clone()).unwrap();
+            assert_eq!(part.n_rows(), users.len() + 3);
+            assert_eq!(part.is_symmetric(), whole.is_symmetric());
+            let place = |n: u32| match (n as usize) < users.len() {
+                true => n as usize + users.start,
+                false => n as usize + 5 - users.len(),
+            };
+            let entries = part.as_sprs().iter();
+            found.extend(entries.map(|(&value, (a, b))| (place(a), place(b), value.to_bits())));
+        }
+        found.sort_unstable();
+        let entries = whole.as_sprs().iter();
+        let entries = entries.map(|(&value, (a, b))| (a as usize, b as usize, value.to_bits()));
+        assert_eq!(found, entries.collect::<Vec<_>>(), "{request:?}");
+    }
 }

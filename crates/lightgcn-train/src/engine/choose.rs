@@ -38,6 +38,12 @@ where
         false => None,
     };
     let Some(((linear, (adjacency, graph)), loss)) = fusable.zip(setup.loss.fused()) else {
+        if setup.shards.is_some() {
+            return Err(TrainError::config(
+                "the model is not linear, but its footprint says that it keeps no layers; correct \
+                the footprint",
+            ));
+        }
         let autodiff = Autodiff::new(setup);
         if config.workers > 1 || config.batches_per_step() > 1 && !autodiff.takes_many_batches() {
             return Err(TrainError::config(
@@ -57,6 +63,7 @@ where
         loss,
         config,
         sampler: setup.sampler,
+        shards: setup.shards,
     };
     let engine = match config.workers {
         1 => table_engine(&linear, graph)?,

@@ -1,28 +1,33 @@
 //! Gradient clipping by the joint norm of all gradients.
 
+use crate::ranks::Shards;
 use burn::module::{AutodiffModule, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use burn::tensor::{ElementConversion, Tensor};
 use lightgcn_kernels::TrainingBackend;
 use lightgcn_nn::GradientBackend;
+use std::ops::Range;
 
 /// Number of elements summed at once: burn's CPU backend sums larger tensors in no fixed order.
 const CHUNK: usize = 1 << 20;
 
 /// Scales all gradients of `module` down so that their joint Euclidean norm is at most `limit`
 /// (Pascanu et al., "On the difficulty of training recurrent neural networks", 2013). The sum runs
-/// in a fixed order, so it has the same bits at any thread count. O(parameters).
+/// in a fixed order, so it has the same bits at any thread count. With `shards`, the norm is that of all
+/// ranks' tables together, of which the rows of items are the same; collective. O(parameters).
 pub(crate) fn clip_by_norm<B: GradientBackend, M: AutodiffModule<B>>(
     module: &M,
     gradients: GradientsParams,
     limit: f64,
+    shards: Option<&Shards>,
 ) -> GradientsParams {
     if B::InnerBackend::runs_steps_on_device() {
         return clip_on_device::<B, M>(module, gradients, limit);
     }
     let mut norm = SquaredNorm {
         gradients: &gradients,
+        shards,
         sum: 0.0,
     };
     module.visit(&mut norm);
@@ -93,6 +98,7 @@ impl<B: AutodiffBackend> ModuleVisitor<B> for ScaleOnDevice<B> {
 
 struct SquaredNorm<'a> {
     gradients: &'a GradientsParams,
+    shards: Option<&'a Shards>,
     sum: f64,
 }
 
@@ -101,20 +107,28 @@ impl<B: AutodiffBackend> ModuleVisitor<B> for SquaredNorm<'_> {
         let Some(gradient) = self.gradients.get::<B::InnerBackend, D>(parameter.id) else {
             return;
         };
-        self.sum += squared_norm(gradient);
+        let n_elements = gradient.shape().num_elements();
+        let (first, width) = match self.shards {
+            Some(shards) => (shards.users().len(), gradient.dims()[1..].iter().product()),
+            None => (0, 1),
+        };
+        let gradient: Tensor<B::InnerBackend, 1> = gradient.flatten(0, D - 1);
+        if let Some(shards) = self.shards {
+            let users = squared_norm(&gradient, 0..first * width);
+            self.sum += shards.sum_of(users);
+        }
+        self.sum += squared_norm(&gradient, first * width..n_elements);
     }
 }
 
-fn squared_norm<B: Backend, const D: usize>(tensor: Tensor<B, D>) -> f64 {
-    let flat: Tensor<B, 1> = tensor.flatten(0, D - 1);
-    let length = flat.dims()[0];
-    (0..length)
-        .step_by(CHUNK)
-        .map(|start| {
-            let part = flat.clone().narrow(0, start, CHUNK.min(length - start));
-            part.clone().mul(part).sum().into_scalar().elem::<f64>()
-        })
-        .sum()
+/// The squared norm of some elements.
+fn squared_norm<B: Backend>(elements: &Tensor<B, 1>, range: Range<usize>) -> f64 {
+    let parts = range.clone().step_by(CHUNK).map(|start| {
+        let length = CHUNK.min(range.end - start);
+        let part = elements.clone().narrow(0, start, length);
+        part.clone().mul(part).sum().into_scalar().elem::<f64>()
+    });
+    parts.sum()
 }
 
 struct Scale {
@@ -156,7 +170,7 @@ mod tests {
         };
         let loss = module.a.val().mul_scalar(3.0).sum() + module.b.val().mul_scalar(4.0).sum();
         let gradients = GradientsParams::from_grads(loss.backward(), &module);
-        let gradients = clip_by_norm::<B, _>(&module, gradients, limit);
+        let gradients = clip_by_norm::<B, _>(&module, gradients, limit, None);
         let a = gradients
             .get::<CpuBackend, 1>(module.a.id)
             .unwrap()

@@ -1,16 +1,19 @@
 //! Steps whose batches the host plans, without autodiff and its tables: propagate to the batch's rows →
 //! loss with its gradient → propagate back. Or only the loss, if other code makes the embeddings.
+//!
+//! If the table is split among ranks by user, each computes the pairs of its own users, against the items
+//! of the whole batch.
 
 use crate::ValidTrainConfig;
 use crate::engine::plan::{Batch, Plan, Planner};
+use crate::engine::propagation::Propagation;
 use crate::engine::setup::LinearSetup;
 use crate::engine::softmax;
 use crate::engine::step::{Shard, StepEngine, StepResult};
 use burn::tensor::{Tensor, TensorData};
 use lightgcn_kernels::{
-    LossGradient, RowIndices, SoftmaxBatch, SparseMatrix, TrainingBackend, add_rows,
-    bpr_loss_gradient, gather_rows, pair_cosines, propagate_rows, propagate_rows_transposed,
-    segment_sum_rows, softmax_loss_gradient,
+    BprBatch, LossGradient, RowIndices, SoftmaxBatch, SparseMatrix, TrainingBackend, add_rows,
+    bpr_loss_gradient, gather_rows, pair_cosines, segment_sum_rows, softmax_loss_gradient,
 };
 use lightgcn_loss::{LossConfig, TopKConfig};
 use lightgcn_sample::BatchSampler;
@@ -19,8 +22,8 @@ use std::sync::Arc;
 
 /// Computes steps from batches that the host plans.
 pub(crate) struct HostSteps<B: TrainingBackend> {
-    /// The graph and the weights of its layers; `None` if the tables are final embeddings already.
-    propagation: Option<(SparseMatrix<B>, Vec<f32>)>,
+    /// `None` if the tables are final embeddings already.
+    propagation: Option<Propagation<B>>,
     l2: f64,
     /// The maximum number of pairs whose items are each other's negatives.
     pairs_per_part: usize,
@@ -29,10 +32,17 @@ pub(crate) struct HostSteps<B: TrainingBackend> {
 
 impl<B: TrainingBackend> HostSteps<B> {
     pub(crate) fn new(setup: &LinearSetup<'_>, graph: SparseMatrix<B>) -> Self {
-        let n_nodes = graph.n_rows();
+        let shards = setup.shards.cloned();
+        let n_users = setup.sampler.positives().n_users();
+        let users = shards.as_ref().map_or(0..n_users, |shards| shards.users());
+        let rows = (users, graph.n_rows());
         Self {
-            planner: Planner::new(setup.loss, setup.config, setup.sampler, n_nodes),
-            propagation: Some((graph, setup.linear.alphas.clone())),
+            planner: Planner::new(setup.loss, setup.config, setup.sampler, rows),
+            propagation: Some(Propagation {
+                graph,
+                alphas: setup.linear.alphas.clone(),
+                shards,
+            }),
             l2: setup.config.l2,
             pairs_per_part: setup.config.batch_size,
         }
@@ -45,30 +55,68 @@ impl<B: TrainingBackend> HostSteps<B> {
         sampler: &Arc<BatchSampler>,
     ) -> Self {
         let positives = sampler.positives();
-        let n_nodes = positives.n_users() + positives.n_items();
+        let n_users = positives.n_users();
+        let rows = (0..n_users, n_users + positives.n_items());
         Self {
-            planner: Planner::new(loss, config, sampler, n_nodes),
+            planner: Planner::new(loss, config, sampler, rows),
             propagation: None,
             l2: 0.0,
             pairs_per_part: config.batch_size,
         }
     }
 
-    /// The final embeddings of some nodes.
-    fn embeddings(&self, table: &Tensor<B, 2>, nodes: &RowIndices<B>) -> Tensor<B, 2> {
-        let table = table.clone();
+    /// The final embeddings of some nodes, of which the first `n_users` are users.
+    fn embeddings(
+        &self,
+        table: &Tensor<B, 2>,
+        nodes: &RowIndices<B>,
+        n_users: usize,
+    ) -> Tensor<B, 2> {
         match &self.propagation {
-            Some((graph, alphas)) => propagate_rows(graph, table, alphas, nodes),
-            None => gather_rows(table, nodes),
+            Some(propagation) => propagation.rows(table, nodes, n_users),
+            None => gather_rows(table.clone(), nodes),
         }
     }
 
-    /// The gradient at the table, given that at the final embeddings of some nodes.
-    fn at_table(&self, gradient: Tensor<B, 2>, nodes: &RowIndices<B>) -> Tensor<B, 2> {
+    /// The gradient at the table, given that at the final embeddings of these nodes.
+    fn at_table(
+        &self,
+        gradient: Tensor<B, 2>,
+        nodes: &RowIndices<B>,
+        n_users: usize,
+    ) -> Tensor<B, 2> {
         match &self.propagation {
-            Some((graph, alphas)) => propagate_rows_transposed(graph, gradient, alphas, nodes),
+            Some(propagation) => propagation.transposed_rows(gradient, nodes, n_users),
             None => segment_sum_rows(gradient, nodes),
         }
+    }
+
+    /// Adds the L2 penalty on a batch's rows, which the batch reads so often, and its gradient.
+    fn add_l2(
+        &self,
+        mut step: StepResult<B, Tensor<B, 2>>,
+        table: &Tensor<B, 2>,
+        indices: &RowIndices<B>,
+        (repeats, n_users, n_pairs): (Vec<f32>, usize, usize),
+    ) -> StepResult<B, Tensor<B, 2>> {
+        let n = repeats.len();
+        let factors = TensorData::new(repeats, [n, 1]);
+        let factors = Tensor::<B, 2>::from_data(factors, &table.device());
+        let rows = gather_rows(table.clone(), indices);
+        let pull = rows.clone() * factors.mul_scalar(self.l2 / n_pairs as f64);
+        // Rows first: sums of long vectors have no fixed order.
+        let mut l2 = (pull.clone() * rows).sum_dim(1);
+        step.gradient = add_rows(step.gradient, pull, indices);
+        let shards = self.propagation.as_ref().and_then(|p| p.shards.as_ref());
+        if shards.is_some_and(|shards| !shards.is_first()) {
+            // The first rank counts the items.
+            if n_users == 0 {
+                return step;
+            }
+            l2 = l2.narrow(0, 0, n_users);
+        }
+        step.loss = step.loss + l2.sum().mul_scalar(0.5);
+        step
     }
 }
 
@@ -77,31 +125,24 @@ impl<B: TrainingBackend> StepEngine<B, Tensor<B, 2>, Tensor<B, 2>> for HostSteps
         if shard.places.len() > self.pairs_per_part {
             return self.step_in_parts(table, shard);
         }
-        let plan = self.planner.plan(shard);
-        let repeats = (self.l2 > 0.0).then(|| plan.repeats());
-        let device = table.device();
-        let indices = RowIndices::from_slice(&plan.nodes, table.dims()[0], &device);
-        let embeddings = self.embeddings(table, &indices);
+        let Plan {
+            nodes,
+            n_users,
+            n_pairs,
+            repeats,
+            batch,
+        } = self.planner.plan(shard);
+        let indices = RowIndices::from_slice(&nodes, table.dims()[0], &table.device());
+        let embeddings = self.embeddings(table, &indices, n_users);
         let thresholds = shard.context.thresholds;
-        let LossGradient { mut loss, gradient } = loss_gradient(
-            embeddings,
-            (&plan.nodes, plan.n_users),
-            plan.batch,
-            thresholds,
-        );
-        let mut gradient = self.at_table(gradient, &indices);
-        if let Some(repeats) = repeats {
-            let n = repeats.len();
-            let factors = TensorData::new(repeats, [n, 1]);
-            let factors = Tensor::<B, 2>::from_data(factors, &device);
-            let rows = gather_rows(table.clone(), &indices);
-            let pull = rows.clone() * factors.mul_scalar(self.l2 / plan.n_pairs as f64);
-            // Rows first: sums of long vectors have no fixed order.
-            let l2 = (pull.clone() * rows).sum_dim(1).sum().mul_scalar(0.5);
-            loss = loss + l2;
-            gradient = add_rows(gradient, pull, &indices);
+        let LossGradient { loss, gradient } =
+            loss_gradient(embeddings, (&nodes, n_users), batch, thresholds);
+        let gradient = self.at_table(gradient, &indices, n_users);
+        let step = StepResult { loss, gradient };
+        match self.l2 > 0.0 {
+            true => self.add_l2(step, table, &indices, (repeats, n_users, n_pairs)),
+            false => step,
         }
-        StepResult { loss, gradient }
     }
 }
 
@@ -130,9 +171,10 @@ impl<B: TrainingBackend> HostSteps<B> {
         let mut nodes: Vec<u32> = nodes.collect();
         nodes.par_sort_unstable();
         nodes.dedup();
+        let n_users = nodes.partition_point(|&node| planner.is_user(node));
         let device = table.device();
         let indices = RowIndices::from_slice(&nodes, table.dims()[0], &device);
-        let embeddings = self.embeddings(table, &indices);
+        let embeddings = self.embeddings(table, &indices, n_users);
         let thresholds = shard.context.thresholds;
         let part = |plan: Plan| {
             let rows = rows_among(&plan.nodes, &nodes);
@@ -153,7 +195,7 @@ impl<B: TrainingBackend> HostSteps<B> {
             sum.loss = sum.loss + loss;
             sum.gradient = add_rows(sum.gradient, gradient, &rows);
         }
-        let gradient = self.at_table(sum.gradient, &indices);
+        let gradient = self.at_table(sum.gradient, &indices, n_users);
         StepResult { gradient, ..sum }
     }
 }
@@ -176,6 +218,15 @@ fn loss_gradient<B: TrainingBackend>(
     thresholds: &[f32],
 ) -> LossGradient<B> {
     match batch {
+        // No pair of the batch is of this rank's users.
+        Batch::Bpr(BprBatch { users, .. }) | Batch::Softmax(_, SoftmaxBatch { users, .. })
+            if users.is_empty() =>
+        {
+            LossGradient {
+                loss: Tensor::zeros([1], &embeddings.device()),
+                gradient: embeddings.zeros_like(),
+            }
+        }
         Batch::Bpr(batch) => bpr_loss_gradient(embeddings, &batch),
         Batch::Softmax(config, mut batch) => {
             if let Some(top_k) = config.top_k {

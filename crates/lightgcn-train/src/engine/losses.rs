@@ -1,6 +1,7 @@
 //! Losses that have not been read back from the device yet.
 
 use crate::engine::step::StepContext;
+use crate::ranks::Shards;
 use crate::{TrainError, ValidTrainConfig};
 use burn::tensor::Tensor;
 use lightgcn_kernels::TrainingBackend;
@@ -38,11 +39,12 @@ impl<B: TrainingBackend> PendingLosses<B> {
     }
 
     /// Reads all pending losses, which also surfaces the device's errors. `context` is that of the last
-    /// batch.
+    /// batch. With `shards` they are the ranks' shares, which are added up; collective.
     pub(crate) fn read(
         &mut self,
         context: StepContext<'_>,
         config: &ValidTrainConfig,
+        shards: Option<&Shards>,
     ) -> Result<ReadLosses, TrainError> {
         let mut read = ReadLosses { sum: 0.0, pairs: 0 };
         let (losses, pairs): (Vec<_>, Vec<_>) = self.losses.drain(..).unzip();
@@ -51,7 +53,11 @@ impl<B: TrainingBackend> PendingLosses<B> {
         }
         let first = context.batch + 1 - losses.len();
         let losses = context.guard::<B, _>(|| Tensor::cat(losses, 0))?;
-        for (n, (loss, pairs)) in context.read(losses)?.into_iter().zip(pairs).enumerate() {
+        let mut losses = context.read(losses)?;
+        if let Some(shards) = shards {
+            shards.sum(&mut losses, 1);
+        }
+        for (n, (loss, pairs)) in losses.into_iter().zip(pairs).enumerate() {
             let loss = f64::from(loss);
             if !loss.is_finite() {
                 return Err(TrainError::NonFiniteLoss {

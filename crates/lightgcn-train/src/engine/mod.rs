@@ -17,6 +17,7 @@ mod linear;
 pub(crate) mod losses;
 mod on_device;
 mod plan;
+mod propagation;
 pub(crate) mod ranked;
 pub(crate) mod setup;
 mod softmax;

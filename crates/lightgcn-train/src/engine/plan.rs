@@ -1,4 +1,5 @@
-//! What a batch is made of: its distinct nodes, and its pairs as input to the loss.
+//! What a batch is made of: its distinct nodes, and its pairs as input to the loss. Of ranks that each
+//! have a part of the users, each plans the pairs of its own users among the items of the whole batch.
 
 use crate::ValidTrainConfig;
 use crate::engine::softmax;
@@ -7,6 +8,7 @@ use lightgcn_core::UserId;
 use lightgcn_kernels::{BprBatch, SoftmaxBatch};
 use lightgcn_loss::{LossConfig, SoftmaxConfig};
 use lightgcn_sample::{BatchSampler, PositiveSet, TripleBatch, shared_negatives};
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The node has no row in the batch.
@@ -20,6 +22,8 @@ pub(super) struct Planner {
     sampler: Arc<BatchSampler>,
     /// Each item's popularity correction; empty without correction.
     corrections: Vec<f32>,
+    /// The users whose rows the table has, by their numbers in the data; then come the items.
+    users: Range<usize>,
     n_nodes: usize,
     /// Tables that are reused from batch to batch, one for each thread that plans.
     rows: Mutex<Vec<Rows>>,
@@ -27,33 +31,15 @@ pub(super) struct Planner {
 
 /// A batch.
 pub(super) struct Plan {
-    /// Users first, both ascending.
+    /// Rows of the table: users first, both ascending.
     pub(super) nodes: Vec<u32>,
     /// How many of the nodes are users.
     pub(super) n_users: usize,
+    /// Of the whole batch, whoever their users are.
     pub(super) n_pairs: usize,
-    pub(super) batch: Batch,
-}
-
-impl Plan {
     /// How often the batch reads each of its nodes. Shared negatives do not count.
-    pub(super) fn repeats(&self) -> Vec<f32> {
-        let mut repeats = vec![0.0; self.nodes.len()];
-        let mut count = |row: usize| repeats[row] += 1.0;
-        match &self.batch {
-            Batch::Bpr(batch) => {
-                let rows = batch.users.iter().chain(&batch.positives);
-                rows.chain(&batch.negatives)
-                    .for_each(|&row| count(row as usize));
-            }
-            Batch::Softmax(_, batch) => {
-                batch.users.iter().for_each(|&row| count(row as usize));
-                let items = batch.items.iter();
-                items.for_each(|&item| count(self.n_users + item as usize));
-            }
-        }
-        repeats
-    }
+    pub(super) repeats: Vec<f32>,
+    pub(super) batch: Batch,
 }
 
 /// A batch as input to its loss.
@@ -92,7 +78,12 @@ impl Rows {
 
 /// The pairs of a batch and its nodes.
 struct Pairs {
+    /// Of the users whose rows the table has, who are named by these.
     triples: TripleBatch,
+    /// The positives of the whole batch.
+    positives: Vec<u32>,
+    /// Its negatives, if each pair has its own.
+    negatives: Vec<u32>,
     /// Items drawn for all pairs.
     shared: Vec<u32>,
     nodes: Vec<u32>,
@@ -100,12 +91,12 @@ struct Pairs {
 }
 
 impl Planner {
-    /// `n_nodes` is at least the number of users and items.
+    /// For a table with the rows of these users, then of all items, and so many rows in all.
     pub(super) fn new(
         loss: LossConfig,
         config: &ValidTrainConfig,
         sampler: &Arc<BatchSampler>,
-        n_nodes: usize,
+        (users, n_nodes): (Range<usize>, usize),
     ) -> Self {
         Self {
             corrections: match &loss {
@@ -116,9 +107,15 @@ impl Planner {
             seed: config.seed,
             weighted: config.positives == PositiveSet::AllPairs,
             sampler: Arc::clone(sampler),
+            users,
             n_nodes,
             rows: Mutex::default(),
         }
+    }
+
+    /// Whether a row of the table is a user's.
+    pub(super) fn is_user(&self, node: u32) -> bool {
+        (node as usize) < self.users.len()
     }
 
     /// Draws the pairs of a shard that is one batch.
@@ -127,15 +124,17 @@ impl Planner {
         let mut rows = self.lend_rows();
         rows.mark(&pairs.nodes);
         let batch = match self.loss {
-            LossConfig::Bpr => Batch::Bpr(self.bpr_batch(&pairs.triples, &rows)),
+            LossConfig::Bpr => Batch::Bpr(self.bpr_batch(&pairs, &rows)),
             LossConfig::Softmax(config) => {
                 Batch::Softmax(config, self.softmax_batch(&config, &pairs, &rows))
             }
         };
+        let repeats = repeats(&pairs, &rows);
         rows.forget(&pairs.nodes);
         self.pool().push(rows);
         Plan {
-            n_pairs: pairs.triples.len(),
+            n_pairs: pairs.positives.len(),
+            repeats,
             nodes: pairs.nodes,
             n_users: pairs.n_users,
             batch,
@@ -150,15 +149,14 @@ impl Planner {
     fn lend_rows(&self) -> Rows {
         self.pool().pop().unwrap_or_else(|| Rows {
             of_node: vec![ABSENT; self.n_nodes],
-            first_item: self.sampler.positives().n_users(),
+            first_item: self.users.len(),
         })
     }
 
     fn pairs(&self, shard: &Shard<'_>) -> Pairs {
-        let positives = self.sampler.positives();
-        let (first_item, n_items) = (positives.n_users() as u32, positives.n_items() as u32);
+        let n_items = self.sampler.positives().n_items() as u32;
         let places = shard.places.clone();
-        let (triples, shared) = match self.loss {
+        let (mut triples, shared) = match self.loss {
             LossConfig::Bpr => (shard.batches.triples(places), Vec::new()),
             LossConfig::Softmax(config) => {
                 let (epoch, count) = (shard.batches.epoch(), config.shared_negatives);
@@ -166,21 +164,44 @@ impl Planner {
                 (shard.batches.pairs(places), shared)
             }
         };
+        let (positives, negatives) = (triples.positives.clone(), triples.negatives.clone());
+        self.keep_own(&mut triples);
         let mut nodes = triples.users.clone();
         nodes.sort_unstable();
         nodes.dedup();
         let n_users = nodes.len();
-        let mut items = triples.positives.clone();
-        items.extend_from_slice(&triples.negatives);
+        let mut items = positives.clone();
+        items.extend_from_slice(&negatives);
         items.extend_from_slice(&shared);
         items.sort_unstable();
         items.dedup();
+        let first_item = self.users.len() as u32;
         nodes.extend(items.iter().map(|item| first_item + item));
         Pairs {
             triples,
+            positives,
+            negatives,
             shared,
             nodes,
             n_users,
+        }
+    }
+
+    /// Keeps the pairs of the users whose rows the table has, and names them by these.
+    fn keep_own(&self, triples: &mut TripleBatch) {
+        let Range { start, end } = self.users;
+        if end - start == self.sampler.positives().n_users() {
+            return;
+        }
+        let all = std::mem::take(triples);
+        triples.n_negatives = all.n_negatives;
+        for (pair, &user) in all.users.iter().enumerate() {
+            if (start..end).contains(&(user as usize)) {
+                triples.users.push(user - start as u32);
+                triples.positives.push(all.positives[pair]);
+                triples.weights.push(all.weights[pair]);
+                triples.negatives.extend(all.negatives_of(pair));
+            }
         }
     }
 
@@ -196,9 +217,10 @@ impl Planner {
         }
     }
 
-    fn bpr_batch(&self, batch: &TripleBatch, rows: &Rows) -> BprBatch {
+    fn bpr_batch(&self, pairs: &Pairs, rows: &Rows) -> BprBatch {
+        let batch = &pairs.triples;
         let items = |items: &[u32]| items.iter().map(|&item| rows.item(item)).collect();
-        let weight = self.weights(batch, batch.len() * batch.n_negatives);
+        let weight = self.weights(batch, pairs.negatives.len());
         BprBatch {
             users: batch.users.iter().map(|&user| rows.user(user)).collect(),
             positives: items(&batch.positives),
@@ -212,7 +234,7 @@ impl Planner {
         let mut order: Vec<usize> = (0..batch.len()).collect();
         // Stable: pairs of one user stay in the batch's order.
         order.sort_by_key(|&pair| batch.users[pair]);
-        let weight = self.weights(batch, batch.len());
+        let weight = self.weights(batch, pairs.positives.len());
         let users = order.iter().map(|&p| rows.user(batch.users[p]));
         let items = order
             .iter()
@@ -234,7 +256,7 @@ impl Planner {
     /// of shared items for each time it was drawn.
     fn candidate_weights(&self, softmax: &SoftmaxConfig, pairs: &Pairs, rows: &Rows) -> Vec<f32> {
         let mut weights = vec![0.0; pairs.nodes.len() - pairs.n_users];
-        for &item in &pairs.triples.positives {
+        for &item in &pairs.positives {
             let correction = self.corrections.get(item as usize);
             weights[candidate(pairs, rows, item)] += correction.copied().unwrap_or(1.0);
         }
@@ -246,15 +268,27 @@ impl Planner {
         weights
     }
 
-    /// The candidates that are positives of the user, ascending.
+    /// The candidates that are positives of the user in a row of the table, ascending.
     fn known(&self, user: u32, n_users: usize, rows: &Rows) -> Vec<u32> {
-        let known = self.sampler.positives().items_of(UserId(user)).iter();
+        let user = UserId(user + self.users.start as u32);
+        let known = self.sampler.positives().items_of(user).iter();
         known
             .map(|item| rows.item(item.0))
             .filter(|&row| row != ABSENT)
             .map(|row| row - n_users as u32)
             .collect()
     }
+}
+
+/// How often the batch reads each of its nodes.
+fn repeats(pairs: &Pairs, rows: &Rows) -> Vec<f32> {
+    let mut repeats = vec![0.0; pairs.nodes.len()];
+    let users = pairs.triples.users.iter().map(|&user| rows.user(user));
+    let items = pairs.positives.iter().chain(&pairs.negatives);
+    for row in users.chain(items.map(|&item| rows.item(item))) {
+        repeats[row as usize] += 1.0;
+    }
+    repeats
 }
 
 /// The number of an item among the batch's items.

@@ -7,7 +7,7 @@
 use crate::engine::choose::ModelEngine;
 use crate::engine::host_tables::host;
 use crate::engine::step::{Shard, StepResult};
-use crate::ranks::{Ranks, own_part, sum_rows};
+use crate::ranks::{Ranks, Traffic, own_part, sum_rows};
 use crate::{LossConfig, TrainConfig, TrainError};
 use burn::module::{AutodiffModule, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
@@ -25,15 +25,6 @@ pub(crate) struct Ranked {
     /// negatives. `None` if a step may be cut anywhere.
     batch_size: Option<usize>,
     traffic: Traffic,
-}
-
-/// What this rank has sent.
-#[derive(Debug, Clone, Copy, Default)]
-struct Traffic {
-    steps: u64,
-    bytes: u64,
-    /// Elements of the gradients of a step.
-    elements: u64,
 }
 
 impl Ranked {
@@ -104,36 +95,18 @@ impl Ranked {
             elements: 0,
         };
         model.visit(&mut sum);
-        self.traffic = Traffic {
-            steps: self.traffic.steps + 1,
-            bytes: self.traffic.bytes + sum.bytes,
-            elements: sum.elements,
-        };
+        self.traffic.steps += 1;
+        self.traffic.bytes += sum.bytes;
+        self.traffic.elements += sum.elements;
         StepResult {
             loss: Tensor::from_data(TensorData::from(loss), &model.layer0().device()),
             gradient: sum.sum,
         }
     }
 
-    /// Logs on rank 0 what it sent, and what it would have sent with every row touched.
-    pub(crate) fn report(&self) {
-        let Traffic {
-            steps,
-            bytes,
-            elements,
-        } = self.traffic;
-        if self.ranks.rank() > 0 || steps == 0 {
-            return;
-        }
-        let ranks = self.ranks.size() as u64;
-        tracing::info!(
-            ranks,
-            steps,
-            bytes,
-            bytes_per_step = bytes / steps,
-            dense_bytes_per_step = 8 * elements * (ranks - 1) / ranks,
-            "gradients sent"
-        );
+    /// What the steps sent.
+    pub(crate) fn traffic(&self) -> Traffic {
+        self.traffic
     }
 }
 

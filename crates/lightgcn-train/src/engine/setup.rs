@@ -2,6 +2,7 @@
 
 use crate::ValidTrainConfig;
 use crate::engine::linear::Linear;
+use crate::ranks::Shards;
 use burn::tensor::backend::Backend;
 use lightgcn_graph::Adjacency;
 use lightgcn_loss::LossConfig;
@@ -18,6 +19,8 @@ pub(crate) struct EngineSetup<'a, B: Backend, L> {
     pub(crate) adjacencies: &'a [Adjacency],
     /// The same on the first device.
     pub(crate) graphs: &'a Graphs<B>,
+    /// If the table is split among ranks by user.
+    pub(crate) shards: Option<&'a Arc<Shards>>,
 }
 
 /// The inputs for a linear model's steps without autodiff.
@@ -26,4 +29,5 @@ pub(crate) struct LinearSetup<'a> {
     pub(crate) loss: LossConfig,
     pub(crate) config: &'a ValidTrainConfig,
     pub(crate) sampler: &'a Arc<BatchSampler>,
+    pub(crate) shards: Option<&'a Arc<Shards>>,
 }

@@ -5,7 +5,6 @@ use crate::ranks::Ranks;
 use crate::run::checkpoint::hex;
 use crate::run::job::FitJob;
 use lightgcn_core::Dataset;
-use lightgcn_graph::Adjacency;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::fs::File;
@@ -73,7 +72,8 @@ pub(crate) fn check<L>(
     let ranking = serde_json::to_string(ranking).unwrap_or_default();
     let mut values = vec![
         ("build".to_owned(), build().to_owned()),
-        ("data".to_owned(), data(job.dataset, job.adjacencies)),
+        ("data".to_owned(), data(job)),
+        ("layout of tables".to_owned(), layout(job).to_owned()),
         ("seed".to_owned(), job.lineage.seed.to_string()),
         ("resume".to_owned(), job.run.resume.to_string()),
         ("ranking".to_owned(), ranking),
@@ -83,8 +83,8 @@ pub(crate) fn check<L>(
     agree(ranks, &values)
 }
 
-/// Checks that all ranks have the same embeddings after an epoch: processors of several kinds may round
-/// differently. Collective.
+/// Checks that all ranks have the same embeddings after an epoch, if they have any in common: processors
+/// of several kinds may round differently. Collective.
 ///
 /// # Errors
 /// [`TrainError::RanksDiffer`].
@@ -128,10 +128,25 @@ fn digest_of(mut file: File) -> io::Result<String> {
     }
 }
 
+/// How this rank would share the tables: ranks that split them all compute them on the CPU, and all take
+/// part in keeping them.
+fn layout<L>(job: &FitJob<'_, L>) -> &'static str {
+    match (job.shards, &job.run.folder) {
+        (None, _) => "whole",
+        (Some(_), Some(_)) => "by user",
+        (Some(_), None) => "by user, without a folder for the run",
+    }
+}
+
 /// The digest of everything that the steps read from the data.
-fn data(dataset: &Dataset, adjacencies: &[Adjacency]) -> String {
+fn data<L>(job: &FitJob<'_, L>) -> String {
     let mut hash = Sha256::new();
-    hash.update(digest(dataset));
+    hash.update(digest(job.dataset));
+    // Parts of graphs differ, and are made of the pairs alone.
+    let adjacencies = match job.shards {
+        Some(_) => &[],
+        None => job.adjacencies,
+    };
     for adjacency in adjacencies {
         for offset in adjacency.row_offsets() {
             hash.update(offset.to_le_bytes());

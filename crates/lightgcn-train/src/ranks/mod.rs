@@ -1,21 +1,26 @@
 //! The processes that train one model together.
 //!
-//! Every rank has the whole data, the whole model and the whole state of the run. Ranks share the
-//! pairs of each step and the users of each validation; rank 0 writes.
+//! Every rank has the whole data. The tables of linear models on the CPU are split among the ranks by
+//! user ([`Shards`]); of other models, every rank has the whole model and the whole state of the run,
+//! and the ranks share the pairs of each step. They share the users of each validation; rank 0 writes.
 
 mod agree;
 #[cfg(feature = "mpi")]
 mod mpi;
+mod shards;
 mod shared_ranker;
 mod sum;
+mod traffic;
 
 pub use agree::agree;
 #[cfg(feature = "mpi")]
 pub use mpi::MpiRanks;
 
 pub(crate) use agree::{agree_on_embeddings, check, digest};
+pub(crate) use shards::Shards;
 pub(crate) use shared_ranker::SharedRanker;
 pub(crate) use sum::sum_rows;
+pub(crate) use traffic::Traffic;
 
 use std::fmt;
 use std::ops::Range;

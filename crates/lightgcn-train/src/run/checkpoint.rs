@@ -1,15 +1,19 @@
 //! Checkpoints: everything a run needs to continue with the same bits, written atomically.
 
 use crate::TrainError;
+use crate::ranks::Shards;
+use crate::run::parts::{Adam, AdamRecord, change_moments, part, whole, with_rows};
 use burn::module::AutodiffModule;
 use burn::optim::Optimizer;
 use burn::record::{FullPrecisionSettings, NamedMpkBytesRecorder, Record, Recorder};
-use burn::tensor::backend::{AutodiffBackend, Backend};
+use burn::tensor::backend::Backend;
 use lightgcn_loss::LossNeeds;
+use lightgcn_nn::{EmbeddingModel, GradientBackend};
 use lightgcn_store::write_folder_atomically;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 const FORMAT: &str = "lightgcn-checkpoint";
 const FORMAT_VERSION: u32 = 1;
@@ -59,6 +63,9 @@ pub(crate) struct Checkpoint {
     path: PathBuf,
     /// The configuration, model and data of the run; `None` accepts any run.
     job: Option<String>,
+    /// If the run's tables are split among ranks by user. The checkpoint has whole tables all the same,
+    /// so that any number of ranks may resume it.
+    shards: Option<Arc<Shards>>,
 }
 
 /// The loaded contents of a checkpoint.
@@ -77,8 +84,8 @@ pub(crate) struct Saved<'a, M, O> {
     pub(crate) optimizer: &'a O,
     pub(crate) best: Option<&'a M>,
     pub(crate) state: &'a LoopState,
-    /// The thresholds of SL@K, one per user; empty if the run has none.
-    pub(crate) thresholds: &'a [f32],
+    /// The thresholds of SL@K, one per user, if the run has any.
+    pub(crate) thresholds: Option<&'a [f32]>,
 }
 
 fn to_bytes<B: Backend, R: Record<B>>(record: R) -> Result<Vec<u8>, String> {
@@ -112,10 +119,11 @@ pub(crate) fn hex(digest: impl AsRef<[u8]>) -> String {
 
 impl Checkpoint {
     /// The checkpoint `folder/checkpoint` of the run that `job` describes.
-    pub(crate) fn new(folder: &Path, job: String) -> Self {
+    pub(crate) fn new(folder: &Path, job: String, shards: Option<Arc<Shards>>) -> Self {
         Self {
             path: folder.join("checkpoint"),
             job: Some(job),
+            shards,
         }
     }
 
@@ -124,6 +132,7 @@ impl Checkpoint {
         Self {
             path: folder.join("checkpoint"),
             job: None,
+            shards: None,
         }
     }
 
@@ -140,39 +149,25 @@ impl Checkpoint {
         self.path.join("manifest.json").exists()
     }
 
-    /// Writes the state next to the old checkpoint and then replaces it.
-    pub(crate) fn save<B, M, O>(&self, run: &Saved<'_, M, O>) -> Result<(), TrainError>
+    /// Writes the state next to the old checkpoint and then replaces it. If tables are split, rank 0
+    /// does; collective.
+    pub(crate) fn save<B, M>(&self, run: &Saved<'_, M, Adam<B, M>>) -> Result<(), TrainError>
     where
-        B: AutodiffBackend,
-        M: AutodiffModule<B>,
-        O: Optimizer<M, B>,
+        B: GradientBackend,
+        M: EmbeddingModel<B> + AutodiffModule<B>,
     {
+        if self.shards.as_ref().is_some_and(|s| !s.is_first()) {
+            return self.files(run, |_, _| Ok(()));
+        }
         let invalid = |detail| self.damaged(detail);
         write_folder_atomically(&self.path, FORMAT, |folder| {
             let mut files = Vec::new();
-            // One after the other: each is as large as a table or two.
-            let mut write = |name: &str, bytes: Vec<u8>| {
+            self.files(run, |name, bytes| {
                 let path = folder.join(name);
                 std::fs::write(&path, &bytes).map_err(TrainError::io("writing", &path))?;
                 files.push((name.to_owned(), sha256(&bytes)));
-                Ok::<(), TrainError>(())
-            };
-            let model = run.model.clone().into_record();
-            write("model.mpk", to_bytes::<B, _>(model).map_err(invalid)?)?;
-            let optimizer = run.optimizer.to_record();
-            let optimizer = to_bytes::<B, _>(optimizer).map_err(invalid)?;
-            write("optimizer.mpk", optimizer)?;
-            if let Some(best) = run.best {
-                let best = to_bytes::<B, _>(best.clone().into_record()).map_err(invalid)?;
-                write("best.mpk", best)?;
-            }
-            if !run.thresholds.is_empty() {
-                let numbers = run.thresholds.iter();
-                write(
-                    THRESHOLDS,
-                    numbers.flat_map(|number| number.to_le_bytes()).collect(),
-                )?;
-            }
+                Ok(())
+            })?;
             let manifest = Manifest {
                 format: FORMAT.to_owned(),
                 format_version: FORMAT_VERSION,
@@ -186,17 +181,66 @@ impl Checkpoint {
         })
     }
 
-    /// Reads the state back into a model and an optimizer, whose shapes must match the run.
-    pub(crate) fn load<B, M, O>(
+    /// Makes the files one after the other, since each is as large as a table or two. If tables are
+    /// split, only rank 0 has something to put into them; collective.
+    fn files<B, M>(
+        &self,
+        run: &Saved<'_, M, Adam<B, M>>,
+        mut put: impl FnMut(&str, Vec<u8>) -> Result<(), TrainError>,
+    ) -> Result<(), TrainError>
+    where
+        B: GradientBackend,
+        M: EmbeddingModel<B> + AutodiffModule<B>,
+    {
+        let invalid = |detail| self.damaged(detail);
+        let shards = self.shards.as_deref();
+        let whole_model = |model: &M| match shards {
+            Some(shards) => {
+                let whole = whole(model.layer0(), shards)?;
+                Some(with_rows(model.clone(), whole).into_record())
+            }
+            None => Some(model.clone().into_record()),
+        };
+        if let Some(model) = whole_model(run.model) {
+            put("model.mpk", to_bytes::<B, _>(model).map_err(invalid)?)?;
+        }
+        let mut optimizer = run.optimizer.to_record();
+        if let Some(shards) = shards {
+            let moments = optimizer.into_iter().map(|(id, moments)| {
+                let whole = change_moments(moments, |moment| whole(moment, shards));
+                whole.map(|whole| (id, whole))
+            });
+            optimizer = moments.flatten().collect();
+        }
+        if shards.is_none_or(Shards::is_first) {
+            let optimizer = to_bytes::<B, _>(optimizer).map_err(invalid)?;
+            put("optimizer.mpk", optimizer)?;
+        }
+        if let Some(best) = run.best.and_then(whole_model) {
+            put("best.mpk", to_bytes::<B, _>(best).map_err(invalid)?)?;
+        }
+        let whole = |own: &[f32]| match shards {
+            Some(shards) => shards.gather(own, 1),
+            None => Some(own.to_vec()),
+        };
+        if let Some(thresholds) = run.thresholds.and_then(whole) {
+            let numbers = thresholds.iter().flat_map(|number| number.to_le_bytes());
+            put(THRESHOLDS, numbers.collect())?;
+        }
+        Ok(())
+    }
+
+    /// Reads the state back into a model and an optimizer, whose shapes must match the run; if tables
+    /// are split, this rank's part of it.
+    pub(crate) fn load<B, M>(
         &self,
         model: M,
-        optimizer: O,
+        optimizer: Adam<B, M>,
         device: &B::Device,
-    ) -> Result<Restored<M, O>, TrainError>
+    ) -> Result<Restored<M, Adam<B, M>>, TrainError>
     where
-        B: AutodiffBackend,
-        M: AutodiffModule<B>,
-        O: Optimizer<M, B>,
+        B: GradientBackend,
+        M: EmbeddingModel<B> + AutodiffModule<B>,
     {
         if !self.exists() {
             return Err(TrainError::NoCheckpoint {
@@ -211,38 +255,58 @@ impl Checkpoint {
             });
         }
         let damaged = |detail: String| self.damaged(detail);
-        let mut parts = std::collections::BTreeMap::new();
-        for (name, sum) in &manifest.files {
-            let path = self.path.join(name);
-            let bytes = std::fs::read(&path).map_err(TrainError::io("reading", &path))?;
-            if sha256(&bytes) != *sum {
-                return Err(damaged(format!("{name} does not match its checksum")));
-            }
-            parts.insert(name.as_str(), bytes);
+        let shards = self.shards.as_deref();
+        // One file after the other: each is as large as a table or two.
+        let read = |name: &str| self.read(&manifest, name);
+        let needed = |name: &str| read(name)?.ok_or_else(|| damaged(format!("{name} is missing")));
+        let model_of = |bytes: Vec<u8>| {
+            let record = from_bytes::<B, M::Record>(bytes, device).map_err(damaged)?;
+            let model = model.clone().load_record(record);
+            Ok::<M, TrainError>(match shards {
+                Some(shards) => {
+                    let part = part(model.layer0(), shards);
+                    with_rows(model, part)
+                }
+                None => model,
+            })
+        };
+        let best = read("best.mpk")?.map(model_of).transpose()?;
+        let restored = model_of(needed("model.mpk")?)?;
+        let record = needed("optimizer.mpk")?;
+        let mut record = from_bytes::<B, AdamRecord<B, M>>(record, device).map_err(damaged)?;
+        if let Some(shards) = shards {
+            let moments = record.into_iter().map(|(id, moments)| {
+                let part = change_moments(moments, |moment| Some(part(moment, shards)));
+                part.map(|part| (id, part))
+            });
+            record = moments.flatten().collect();
         }
-        let mut take = |name: &str| parts.remove(name);
-        let missing = |name: &str| damaged(format!("{name} is missing"));
-        let best = take("best.mpk")
-            .map(|bytes| from_bytes::<B, M::Record>(bytes, device).map_err(damaged))
-            .transpose()?
-            .map(|record| model.clone().load_record(record));
-        let bytes = take("model.mpk").ok_or_else(|| missing("model.mpk"))?;
-        let model = model.load_record(from_bytes::<B, _>(bytes, device).map_err(damaged)?);
-        let bytes = take("optimizer.mpk").ok_or_else(|| missing("optimizer.mpk"))?;
-        let optimizer = optimizer.load_record(from_bytes::<B, _>(bytes, device).map_err(damaged)?);
-        let thresholds = take(THRESHOLDS)
-            .map(|bytes| floats(&bytes).map_err(damaged))
-            .transpose()?;
+        let thresholds = read(THRESHOLDS)?;
+        let thresholds = thresholds.map(|bytes| floats(&bytes).map_err(damaged));
         Ok(Restored {
-            model,
-            optimizer,
+            model: restored,
+            optimizer: optimizer.load_record(record),
             best,
             state: manifest.state,
-            thresholds,
+            thresholds: thresholds.transpose()?,
         })
     }
 
-    /// The thresholds of a restored run, which has them if its loss is SL@K.
+    /// The bytes of a file, if the checkpoint has it.
+    fn read(&self, manifest: &Manifest, name: &str) -> Result<Option<Vec<u8>>, TrainError> {
+        let Some((_, sum)) = manifest.files.iter().find(|(known, _)| known == name) else {
+            return Ok(None);
+        };
+        let path = self.path.join(name);
+        let bytes = std::fs::read(&path).map_err(TrainError::io("reading", &path))?;
+        match sha256(&bytes) == *sum {
+            true => Ok(Some(bytes)),
+            false => Err(self.damaged(format!("{name} does not match its checksum"))),
+        }
+    }
+
+    /// The thresholds of a restored run, which has them if its loss is SL@K; of this rank's users, if
+    /// tables are split.
     pub(crate) fn thresholds(
         &self,
         restored: Option<Vec<f32>>,
@@ -252,7 +316,10 @@ impl Checkpoint {
         let thresholds = restored.unwrap_or_default();
         let needed = if needs.top_k.is_some() { n_users } else { 0 };
         if thresholds.len() == needed {
-            return Ok(thresholds);
+            return Ok(match self.shards.as_deref().filter(|_| needed > 0) {
+                Some(shards) => shards.cut(&thresholds, 1),
+                None => thresholds,
+            });
         }
         let found = thresholds.len();
         Err(self.damaged(format!("it has {found} thresholds of SL@K, not {needed}")))

@@ -27,9 +27,18 @@ pub(crate) fn finish<B: GradientBackend, M: ModelConfig, L>(
         epoch: fitted.best_epoch,
         ..StepContext::at_start(job.device_name)
     };
-    let HostTables { layer0, embeddings } = host_tables(&model, &fitted.graphs, context)?;
+    let HostTables { layer0, embeddings } =
+        host_tables(&model, &fitted.graphs, job.shards, context)?;
     let n_rows = model.n_users() + model.n_items();
-    let table = |elements: Vec<f32>| EmbeddingTable::new(n_rows, elements.len() / n_rows, elements);
+    let table = |elements: Vec<f32>| {
+        let width = elements.len() / n_rows;
+        let elements = match job.shards {
+            // Only rank 0 has whole tables.
+            Some(shards) => shards.gather(&elements, width).unwrap_or_default(),
+            None => elements,
+        };
+        EmbeddingTable::new(elements.len() / width, width, elements)
+    };
     let layer0 = table(layer0)?;
     let dataset = job.dataset;
     let train = dataset.split.train.interactions();

@@ -9,15 +9,13 @@ use crate::engine::ranked::Ranked;
 use crate::engine::setup::EngineSetup;
 use crate::engine::step::{Shard, StepContext};
 use crate::engine::thresholds::thresholds;
-use crate::ranks::{self, SharedRanker};
-use crate::run::checkpoint::{Checkpoint, EPOCHS, LIMITS, LoopState, Saved};
+use crate::ranks::{self, SharedRanker, Traffic};
+use crate::run::checkpoint::{Checkpoint, LoopState, Saved};
 use crate::run::job::FitJob;
+use crate::run::parts::{Adam, AdamRecord};
 use crate::run::record::{RunWriter, unix_time};
 use crate::run::schedule::LearningRate;
-use crate::run::transfer::AdamRecord;
-use crate::{
-    EndReason, EpochRecord, Observer, RunLine, Schedule, TrainConfig, TrainError, TrainEvent,
-};
+use crate::{EndReason, EpochRecord, Observer, RunLine, TrainConfig, TrainError, TrainEvent};
 use burn::module::AutodiffModule;
 use burn::optim::Optimizer;
 use burn::tensor::backend::AutodiffBackend;
@@ -50,7 +48,7 @@ pub(crate) struct Fitted<B: AutodiffBackend, M> {
 /// own.
 ///
 /// # Panics
-/// If the model's numbers of users or items differ from the data's.
+/// If the model's nodes differ from the data's.
 pub(crate) fn fit_from<B, M, L>(
     model: M,
     adam: Option<AdamRecord<B, M>>,
@@ -67,23 +65,21 @@ where
     job.loss.check()?;
     let train = job.dataset.split.train.interactions();
     assert!(
-        model.n_users() == train.n_users() && model.n_items() == train.n_items(),
-        "fit: the model has {} users and {} items, the data {} and {}",
-        model.n_users(),
-        model.n_items(),
-        train.n_users(),
-        train.n_items()
+        model.nodes() == job.nodes,
+        "fit: the model has the nodes {:?}, the data {:?}",
+        model.nodes(),
+        job.nodes
     );
     let sampler = Arc::new(batches::sampler(&job.dataset.split.train, job.config)?);
     let mut optimizer = FusedAdamConfig::new().init::<B, M>();
     if let Some(record) = adam {
         optimizer = optimizer.load_record(record);
     }
-    let checkpoint = checkpoint_of(job)?;
+    let checkpoint = job.checkpoint()?;
     let start = StepContext::at_start(job.device_name);
     let (model, optimizer, best, state, thresholds) = match &checkpoint {
         Some(checkpoint) if job.run.resume => {
-            let load = || checkpoint.load::<B, M, _>(model, optimizer, device);
+            let load = || checkpoint.load::<B, M>(model, optimizer, device);
             let r = start.guard::<B::InnerBackend, _>(load)??;
             let thresholds =
                 checkpoint.thresholds(r.thresholds, &job.loss.needs(), train.n_users())?;
@@ -114,10 +110,14 @@ where
         sampler: &sampler,
         adjacencies: job.adjacencies,
         graphs: &graphs,
+        shards: job.shards,
     };
     let engine = || choose::engine(&model, &setup);
     let engine = context.guard::<B::InnerBackend, _>(engine)??;
-    let ranked = Ranked::new(job.ranks, job.config, job.loss)?;
+    let ranked = match job.shards {
+        Some(_) => None,
+        None => Ranked::new(job.ranks, job.config, job.loss)?,
+    };
     let graphs = graphs.valid();
     let folder = job.run.folder.as_deref().filter(|_| job.ranks.rank() == 0);
     let record = RunWriter::open(folder, job.run.resume)?;
@@ -140,43 +140,15 @@ where
     training.run(model)
 }
 
-fn checkpoint_of<L>(job: &FitJob<'_, L>) -> Result<Option<Checkpoint>, TrainError> {
-    let Some(folder) = &job.run.folder else {
-        if job.run.resume {
-            let issue = "a run can only be resumed from its folder; give the folder";
-            return Err(TrainError::config(issue));
-        }
-        return Ok(None);
-    };
-    let mut lineage = job.lineage.clone();
-    // These may change on resuming, since they do not affect the steps so far.
-    for key in LIMITS {
-        lineage.options.remove(key);
-    }
-    if job.config.schedule == Schedule::Constant {
-        lineage.options.remove(EPOCHS);
-    }
-    let lineage = serde_json::to_string(&lineage).map_err(|error| {
-        TrainError::config(format!("the lineage cannot be written as JSON: {error}"))
-    })?;
-    let checkpoint = Checkpoint::new(folder, lineage);
-    if checkpoint.exists() && !job.run.resume {
-        return Err(TrainError::CheckpointExists {
-            path: checkpoint.path().to_owned(),
-        });
-    }
-    Ok(Some(checkpoint))
-}
-
-struct Training<'a, B: GradientBackend, M, O, L> {
+struct Training<'a, B: GradientBackend, M: AutodiffModule<B>, L> {
     job: &'a FitJob<'a, L>,
     observer: &'a mut dyn Observer,
     sampler: Arc<BatchSampler>,
     graphs: Graphs<B::InnerBackend>,
     engine: Box<ModelEngine<B, M>>,
-    /// Shares the steps with other ranks, if there are any.
+    /// Shares the steps with other ranks, if there are any and all have whole tables.
     ranked: Option<Ranked>,
-    optimizer: O,
+    optimizer: Adam<B, M>,
     best: Option<M>,
     state: LoopState,
     /// Each user's threshold of SL@K; empty with other losses.
@@ -187,12 +159,11 @@ struct Training<'a, B: GradientBackend, M, O, L> {
     losses: PendingLosses<B::InnerBackend>,
 }
 
-impl<'a, B, M, O, L> Training<'a, B, M, O, L>
+impl<'a, B, M, L> Training<'a, B, M, L>
 where
     B: GradientBackend,
     M: EmbeddingModel<B> + AutodiffModule<B>,
     M::InnerModule: EmbeddingModel<B::InnerBackend>,
-    O: Optimizer<M, B>,
     L: Loss,
 {
     fn run(mut self, model: M) -> Result<Fitted<B, M>, TrainError> {
@@ -212,9 +183,12 @@ where
             skipped_users: self.sampler.skipped_users(),
         });
         let (model, reason) = self.train(model)?;
-        if let Some(ranked) = &self.ranked {
-            ranked.report();
-        }
+        let traffic = match (&self.ranked, self.job.shards) {
+            (Some(ranked), _) => ranked.traffic(),
+            (None, Some(shards)) => shards.traffic(),
+            (None, None) => Traffic::default(),
+        };
+        traffic.report(&**self.job.ranks);
         let best_epoch = self.state.best.map_or(self.state.epoch, |(epoch, _)| epoch);
         self.record.write(&RunLine::End {
             unix_time: unix_time(),
@@ -311,7 +285,7 @@ where
             return Ok(());
         };
         if self.state.next_batch == 0 && top_k.is_due(self.state.epoch) {
-            let embeddings = host_embeddings(&model.valid(), &self.graphs, self.completed())?;
+            let embeddings = self.embeddings(model, self.completed())?;
             let rows = TableRows::new(model.n_users(), model.n_items());
             let dim = model.output_dimension();
             self.thresholds = thresholds(&embeddings, rows, dim, top_k.k);
@@ -339,14 +313,16 @@ where
         };
         let n_batches = self.job.config.batches_of_all_workers();
         let shard = Shard::whole(batches, n_batches, context);
-        let step = match &mut self.ranked {
-            Some(ranked) => ranked.step(&mut *self.engine, &model, &shard),
-            None => self.engine.step(&model, &shard),
+        let step = match (&mut self.ranked, self.job.shards) {
+            (Some(ranked), _) => ranked.step(&mut *self.engine, &model, &shard),
+            (None, Some(shards)) => shards.step(|| self.engine.step(&model, &shard)),
+            (None, None) => self.engine.step(&model, &shard),
         };
         self.losses.push(step.loss, shard.places.len());
         let mut gradients = step.gradient;
         if let Some(limit) = self.job.config.gradient_clipping {
-            gradients = clip_by_norm::<B, M>(&model, gradients, limit);
+            let shards = self.job.shards.map(|shards| &**shards);
+            gradients = clip_by_norm::<B, M>(&model, gradients, limit, shards);
         }
         let rate = self.rate.next();
         self.state.steps += 1;
@@ -374,7 +350,8 @@ where
 
     /// Reads the losses back from the device, which also surfaces its errors.
     fn read_losses(&mut self) -> Result<(), TrainError> {
-        let read = self.losses.read(self.context(), self.job.config)?;
+        let shards = self.job.shards.map(|shards| &**shards);
+        let read = self.losses.read(self.context(), self.job.config, shards)?;
         self.state.loss_sum += read.sum;
         self.state.pairs += read.pairs;
         Ok(())
@@ -425,17 +402,31 @@ where
         Ok(())
     }
 
+    /// The final embeddings of a model, or of this rank's part of it.
+    fn embeddings(&self, model: &M, context: StepContext<'_>) -> Result<Vec<f32>, TrainError> {
+        host_embeddings(&model.valid(), &self.graphs, self.job.shards, context)
+    }
+
     fn evaluate(&self, model: &M) -> Result<Evaluation, TrainError> {
-        let embeddings = host_embeddings(&model.valid(), &self.graphs, self.completed())?;
+        let embeddings = self.embeddings(model, self.completed())?;
         let ranks = &**self.job.ranks;
-        ranks::agree_on_embeddings(ranks, &embeddings, self.state.epoch)?;
+        let own_users = match self.job.shards {
+            Some(_) => model.n_users() * model.output_dimension(),
+            None => 0,
+        };
+        ranks::agree_on_embeddings(ranks, &embeddings[own_users..], self.state.epoch)?;
         let inner = &EmbeddingRanker::from_nodes(
             self.job.model_name,
             embeddings,
             model.n_users(),
             model.output_dimension(),
         )?;
-        let ranker = SharedRanker { inner, ranks };
+        let shards = self.job.shards.map(|shards| &**shards);
+        let ranker = SharedRanker {
+            inner,
+            ranks,
+            shards,
+        };
         let split = &self.job.dataset.split;
         let options = EvaluationOptions {
             ks: vec![self.job.config.metric_k],
@@ -458,17 +449,19 @@ where
             _ => self.context(),
         };
         // Do not save numbers that are not finite.
-        host_embeddings(&model.valid(), &self.graphs, context)?;
-        if self.job.ranks.rank() > 0 {
+        self.embeddings(model, context)?;
+        let is_first = self.job.ranks.rank() == 0;
+        if !is_first && self.job.shards.is_none() {
             return Ok(());
         }
+        let top_k = self.job.loss.needs().top_k;
         let save = || {
-            checkpoint.save::<B, M, O>(&Saved {
+            checkpoint.save::<B, M>(&Saved {
                 model,
                 optimizer: &self.optimizer,
                 best: self.best.as_ref(),
                 state: &self.state,
-                thresholds: &self.thresholds,
+                thresholds: top_k.map(|_| &self.thresholds[..]),
             })
         };
         context.guard::<B::InnerBackend, _>(save)??;

@@ -1,7 +1,8 @@
 //! What to train on which data, and where the run keeps its state.
 
-use crate::run::checkpoint::Checkpoint;
-use crate::{Ranks, StopSignal, ValidTrainConfig};
+use crate::ranks::Shards;
+use crate::run::checkpoint::{Checkpoint, EPOCHS, LIMITS};
+use crate::{Ranks, Schedule, StopSignal, TrainError, ValidTrainConfig};
 use lightgcn_core::{Dataset, Lineage};
 use lightgcn_graph::Adjacency;
 use lightgcn_nn::{NodeCounts, Sequences};
@@ -41,7 +42,7 @@ pub(crate) struct FitJob<'a, L> {
     pub(crate) adjacencies: &'a [Adjacency],
     /// Users' items in order of time, if the model requested them.
     pub(crate) sequences: Option<&'a Sequences>,
-    /// The nodes of these graphs.
+    /// The nodes of these graphs: this rank's, if tables are split.
     pub(crate) nodes: &'a NodeCounts,
     /// How to train; its loss is ignored.
     pub(crate) config: &'a ValidTrainConfig,
@@ -51,10 +52,44 @@ pub(crate) struct FitJob<'a, L> {
     pub(crate) run: &'a RunOptions,
     /// The processes that train together.
     pub(crate) ranks: &'a Arc<dyn Ranks>,
+    /// If they split tables and graphs by user.
+    pub(crate) shards: Option<&'a Arc<Shards>>,
     /// The model's name, for messages.
     pub(crate) model_name: &'a str,
     /// The device's name, for messages and the run record.
     pub(crate) device_name: &'a str,
     /// Everything that the result depends on. A checkpoint is resumed only with an equal lineage.
     pub(crate) lineage: &'a Lineage,
+}
+
+impl<L> FitJob<'_, L> {
+    /// The checkpoint of the run, if it has a folder.
+    ///
+    /// # Errors
+    /// [`TrainError::CheckpointExists`] if another run would be overwritten.
+    pub(crate) fn checkpoint(&self) -> Result<Option<Checkpoint>, TrainError> {
+        let Some(folder) = &self.run.folder else {
+            if self.run.resume {
+                let issue = "a run can only be resumed from its folder; give the folder";
+                return Err(TrainError::config(issue));
+            }
+            return Ok(None);
+        };
+        let mut lineage = self.lineage.clone();
+        // These may change on resuming, since they do not affect the steps so far.
+        for key in LIMITS {
+            lineage.options.remove(key);
+        }
+        if self.config.schedule == Schedule::Constant {
+            lineage.options.remove(EPOCHS);
+        }
+        let lineage = serde_json::to_string(&lineage).map_err(TrainError::unwritable)?;
+        let checkpoint = Checkpoint::new(folder, lineage, self.shards.cloned());
+        if checkpoint.exists() && !self.run.resume {
+            return Err(TrainError::CheckpointExists {
+                path: checkpoint.path().to_owned(),
+            });
+        }
+        Ok(Some(checkpoint))
+    }
 }

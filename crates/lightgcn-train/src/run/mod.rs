@@ -7,6 +7,7 @@ mod finish;
 pub(crate) mod fit;
 pub(crate) mod job;
 pub(crate) mod memory;
+mod parts;
 mod preset;
 mod previous;
 mod progress;

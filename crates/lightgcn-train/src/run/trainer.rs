@@ -4,6 +4,7 @@ use crate::config::MOST_ACCUMULATED;
 use crate::engine::backends::{find, on_device};
 use crate::engine::ranked::is_shared_by_pair;
 use crate::engine::step::StepContext;
+use crate::ranks::Shards;
 use crate::run::checkpoint::Checkpoint;
 use crate::run::finish::finish;
 use crate::run::fit::{Fitted, fit_from};
@@ -182,9 +183,11 @@ impl<'a, M: VisitModel, L: Loss> Trainer<'a, M, L> {
 
     /// Sets the processes that train together. Each has the same dataset and options, and reads the
     /// run's folder when it resumes. Only rank 0 tells its observer, writes the run's folder, and
-    /// learns the ranking; the others' results are equal except for that. The same number of ranks
-    /// gives the same bits, another number the same result up to rounding, if `accumulate` is set or
-    /// comes from the checkpoint. Default: this process alone.
+    /// learns the ranking. The tables of a linear model on the CPU are split among the ranks by user:
+    /// then only rank 0's artifact has tables, the others' are empty, and modules have the rows of a
+    /// part of the users. Other results are equal. The same number of ranks gives the same bits,
+    /// another number the same result up to rounding, if `accumulate` is set, comes from the
+    /// checkpoint, or does not depend on it since the tables are split. Default: this process alone.
     ///
     /// After any error but [`TrainError::RanksDiffer`], end the job with [`Ranks::abort`].
     pub fn ranks(mut self, ranks: Arc<dyn Ranks>) -> Self {
@@ -292,8 +295,9 @@ fn train_on<B: GradientBackend, M: ModelConfig, L: Loss, K>(
     } else {
         config.accumulate = config.accumulate.or(job.run.batches_so_far());
     }
+    let splits = splits_tables::<B, M, L>(model, &config, loss, &*job.ranks);
     // Pairs that need no whole batch are shared within it.
-    let least = match is_shared_by_pair(loss) {
+    let least = match splits || is_shared_by_pair(loss) {
         true => 1,
         false => job.ranks.size(),
     };
@@ -317,17 +321,29 @@ fn train_on<B: GradientBackend, M: ModelConfig, L: Loss, K>(
         folder.push(REFIT);
         run.resume &= Checkpoint::of_any_run(folder).exists();
     }
-    let adjacencies = requests.iter().map(|request| graph.adjacency(request));
+    let offsets = dataset.split.train.interactions().offsets();
+    let shards = splits.then(|| Arc::new(Shards::new(ranks, offsets)));
+    let adjacencies = requests.iter().map(|request| match &shards {
+        Some(shards) => graph.adjacency_of_users(request, shards.users()),
+        None => graph.adjacency(request),
+    });
     let adjacencies = adjacencies.collect::<Result<Vec<_>, _>>()?;
+    let nodes = graph.nodes().clone();
+    drop(graph);
+    let nodes = match &shards {
+        Some(shards) => nodes.of_users(shards.users()),
+        None => nodes,
+    };
     let job = FitJob {
         dataset,
         adjacencies: &adjacencies,
         sequences: sequences.as_ref(),
-        nodes: graph.nodes(),
+        nodes: &nodes,
         config: &config,
         loss,
         run: &run,
         ranks,
+        shards: shards.as_ref(),
         model_name: M::NAME,
         device_name,
         lineage: &lineage,
@@ -346,7 +362,7 @@ fn train_on<B: GradientBackend, M: ModelConfig, L: Loss, K>(
         ..
     } = fitted;
     // The ranking needs much memory itself.
-    drop((graphs, adjacencies, graph, sequences));
+    drop((graphs, adjacencies, sequences));
     let kept = keep(module);
     B::InnerBackend::release_buffers();
     match (chosen, ranking) {
@@ -372,12 +388,34 @@ fn most_batches<B: GradientBackend, M: ModelConfig, L: Loss>(
     config: &TrainConfig,
     loss: &L,
 ) -> usize {
-    let fused = config.fused && !model.footprint().keeps_layers && loss.fused().is_some();
-    let host = !<B::InnerBackend as TrainingBackend>::runs_steps_on_device();
-    match fused && host && config.workers == 1 && config.l2 == 0.0 {
+    match steps_on_host::<B, M, L>(model, config, loss) && config.l2 == 0.0 {
         true => MOST_ACCUMULATED,
         false => 1,
     }
+}
+
+/// Whether the host computes the steps of a linear model.
+fn steps_on_host<B: GradientBackend, M: ModelConfig, L: Loss>(
+    model: &M,
+    config: &TrainConfig,
+    loss: &L,
+) -> bool {
+    let fused = config.fused && !model.footprint().keeps_layers && loss.fused().is_some();
+    let host = !<B::InnerBackend as TrainingBackend>::runs_steps_on_device();
+    fused && host && config.workers == 1
+}
+
+/// Whether ranks split tables and graphs by user. A graph must be made of pairs alone; sums over ranks
+/// are in 32 bits.
+fn splits_tables<B: GradientBackend, M: ModelConfig, L: Loss>(
+    model: &M,
+    config: &TrainConfig,
+    loss: &L,
+    ranks: &dyn Ranks,
+) -> bool {
+    let on_host = steps_on_host::<B, M, L>(model, config, loss) && !config.bf16_layers;
+    let plain = matches!(&model.graphs()[..], [graph] if graph.is_plain());
+    ranks.size() > 1 && on_host && plain
 }
 
 /// The names of the behaviors that a multi-behavior model may use.

@@ -3,20 +3,16 @@
 use crate::engine::host_tables::host;
 use crate::run::checkpoint::Checkpoint;
 use crate::run::job::FitJob;
+use crate::run::parts::{AdamRecord, Moments, change_moments};
 use crate::{TrainError, WarmStart};
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::optim::Optimizer;
-use burn::optim::adaptor::OptimizerAdaptor;
-use burn::optim::record::AdaptorRecord;
 use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
 use lightgcn_core::{Dataset, NodeId, Vocabulary};
-use lightgcn_kernels::optim::{FusedAdam, FusedAdamConfig, FusedAdamState};
+use lightgcn_kernels::optim::FusedAdamConfig;
 use lightgcn_nn::{EmbeddingModel, GradientBackend, ModelConfig, NodeCounts};
 use lightgcn_store::Artifact;
-
-/// Adam's state, by parameter.
-pub(crate) type AdamRecord<B, M> = <OptimizerAdaptor<FusedAdam, M, B> as Optimizer<M, B>>::Record;
 
 /// A module, and Adam's state if there is any.
 type WithAdam<B, M> = (M, Option<AdamRecord<B, M>>);
@@ -43,7 +39,7 @@ fn apply<B: GradientBackend, M: ModelConfig, L>(
     job: &FitJob<'_, L>,
     device: &B::Device,
 ) -> Result<WithAdam<B, M::Module<B>>, TrainError> {
-    let rows = Rows::new(start.artifact(), job.dataset, job.nodes.total());
+    let rows = Rows::new(start.artifact(), job.dataset, job.nodes);
     let (old, adam) = earlier::<B, M>(start, model, (job.nodes, job.config.seed), device)?;
     let mut parameters = Parameters(Vec::new());
     old.visit(&mut parameters);
@@ -59,7 +55,10 @@ fn apply<B: GradientBackend, M: ModelConfig, L>(
         if let Some(id) = table
             && let Some(record) = adam.remove(&id)
         {
-            adam.insert(id, rows.moments::<B>(record, device));
+            adam.extend(
+                rows.moments::<B>(record, device)
+                    .map(|moments| (id, moments)),
+            );
         }
         adam
     });
@@ -103,7 +102,7 @@ fn earlier<B: GradientBackend, M: ModelConfig>(
     };
     let checkpoint = Checkpoint::of_any_run(folder);
     let optimizer = FusedAdamConfig::new().init::<B, M::Module<B>>();
-    let restored = checkpoint.load::<B, _, _>(module, optimizer, device)?;
+    let restored = checkpoint.load::<B, _>(module, optimizer, device)?;
     let model = restored.best.unwrap_or(restored.model);
     let found = host(model.layer0());
     if !begins_with(&found, table) {
@@ -120,12 +119,14 @@ fn earlier<B: GradientBackend, M: ModelConfig>(
 struct Rows(Vec<Option<u32>>);
 
 impl Rows {
-    fn new(old: &Artifact, new: &Dataset, n_nodes: usize) -> Self {
+    fn new(old: &Artifact, new: &Dataset, nodes: &NodeCounts) -> Self {
         let shift = old.users.len() as u32;
-        let users = matches(&new.users, &old.users);
+        let users = matches(&new.users, &old.users)
+            .skip(nodes.user_range().start)
+            .take(nodes.users());
         let items = matches(&new.items, &old.items).map(|row| row.map(|row| row + shift));
         let mut rows: Vec<_> = users.chain(items).collect();
-        rows.resize(n_nodes, None);
+        rows.resize(nodes.total(), None);
         Self(rows)
     }
 
@@ -144,20 +145,15 @@ impl Rows {
     /// Adam's moments of the table, zero for new rows.
     fn moments<B: GradientBackend>(
         &self,
-        record: AdaptorRecord<FusedAdam, B>,
+        moments: Moments<B>,
         device: &B::Device,
-    ) -> AdaptorRecord<FusedAdam, B> {
-        let state: FusedAdamState<B::InnerBackend, 2> = record.into_state::<2>();
-        let carry = |moment: Tensor<B::InnerBackend, 2>| {
+    ) -> Option<Moments<B>> {
+        change_moments(moments, |moment| {
             let [_, dimension] = moment.dims();
             let zeros = vec![0.0; self.0.len() * dimension];
             let rows = self.carry(&host(moment), zeros);
-            Tensor::from_data(TensorData::new(rows, [self.0.len(), dimension]), device)
-        };
-        AdaptorRecord::from_state::<2>(FusedAdamState {
-            time: state.time,
-            first_moment: carry(state.first_moment),
-            second_moment: carry(state.second_moment),
+            let rows = TensorData::new(rows, [self.0.len(), dimension]);
+            Some(Tensor::from_data(rows, device))
         })
     }
 }

@@ -13,6 +13,11 @@ use lightgcn_train::{
 };
 use std::path::PathBuf;
 
+/// A shop with so few users.
+pub(crate) fn small_shop(n_users: u32) -> Dataset {
+    shop::shop_of(n_users, |_| None)
+}
+
 /// The shop with times: in no order of items, some of them equal.
 pub(crate) fn timed_shop() -> Dataset {
     shop::shop_at(|item| Some(i64::from(item * 7 % 11)))

@@ -14,7 +14,12 @@ pub(crate) fn shop() -> Dataset {
 
 /// The same with the time of each pair by its item.
 pub(crate) fn shop_at(time: impl Fn(u32) -> Option<i64>) -> Dataset {
-    let (n_users, n_items) = (60u32, 30u32);
+    shop_of(60, time)
+}
+
+/// The first users of such a shop.
+pub(crate) fn shop_of(n_users: u32, time: impl Fn(u32) -> Option<i64>) -> Dataset {
+    let n_items = 30u32;
     let mut train = InteractionsBuilder::from_names(&["view", "purchase"], &["purchase"]).unwrap();
     let mut validation = Vec::new();
     let mut test = Vec::new();

@@ -7,6 +7,7 @@ use lightgcn_core::{
 };
 use lightgcn_graph::{GraphOptions, TrainGraph};
 use lightgcn_kernels::CpuBackend;
+use lightgcn_kernels::optim::FusedAdamState;
 use lightgcn_nn::LightGcnConfig;
 use std::sync::Arc;
 
@@ -78,6 +79,7 @@ fn known_ids_go_on_and_new_ones_begin() {
         loss: &config.loss,
         run: &RunOptions::default(),
         ranks: &(Arc::new(SingleRank) as Arc<dyn Ranks>),
+        shards: None,
         model_name: "lightgcn",
         device_name: "the CPU",
         lineage: &Lineage::default(),
@@ -98,9 +100,7 @@ fn known_ids_go_on_and_new_ones_begin() {
         .init::<B>(&NodeCounts::new(4, 3).unwrap(), 42, &device)
         .unwrap();
     let optimizer = FusedAdamConfig::new().init::<B, _>();
-    let restored = checkpoint
-        .load::<B, _, _>(shapes, optimizer, &device)
-        .unwrap();
+    let restored = checkpoint.load::<B, _>(shapes, optimizer, &device).unwrap();
     let before: Vec<_> = restored.optimizer.to_record().into_values().collect();
     let before: FusedAdamState<CpuBackend, 2> = before[0].clone().into_state::<2>();
     assert_eq!((state.time, before.time), (3, 3));
