@@ -92,18 +92,21 @@ done
 
 # Traffic: all pairs in one step of two layers, so that every row has a gradient. With tables split by user, the model in
 # bytes is 8 · 64 · (3 · m + 2 · b) · (R − 1) / R, of which at least some and at most all m items are in the batch; with
-# whole tables (bf16_layers), it is 8 · 64 · n · (R − 1) / R.
+# whole tables (bf16_layers), it is 8 · 64 · n · (R − 1) / R. A rank whose users have not met an item sends no row for it to
+# the item's owner, so with split tables as little as half of the model may be sent.
 count() { sed -n "s/.*\"$1\":\([0-9]*\).*/\1/p" plain.model.json; }
 pairs="$(count pairs)" users="$(count users)" items="$(count items)"
 echo 'train.bf16_layers = true' >whole.toml
-# Checks the bytes of rank 0 in job $1 of $2 ranks against the log's own model, which lies within $3 and $4.
+# Checks that rank 0 in job $1 of $2 ranks sent at least $5 % of the bytes of the model that it logs and about all at most,
+# and that this model lies within $3 and $4.
 sends() {
   local line sent dense
   # Without colors.
   line="$(sed -n '/gradients sent/{s/\x1b\[[0-9;]*m//g;p}' "$1.log")"
   sent="$(sed -n 's/.* bytes_per_step=\([0-9]*\).*/\1/p' <<<"$line")"
   dense="$(sed -n 's/.*dense_bytes_per_step=\([0-9]*\).*/\1/p' <<<"$line")"
-  if near "$sent" "$dense" "$((${dense:-0} / 10))" && [ "$dense" -ge "$3" ] && [ "$dense" -le "$4" ]; then
+  if [ -n "$dense" ] && [ "$dense" -ge "$3" ] && [ "$dense" -le "$4" ] &&
+    [ $((100 * sent)) -ge $(($5 * dense)) ] && [ $((100 * sent)) -le $((110 * dense)) ]; then
     pass "$2 ranks: rank 0 sends $sent bytes a step, by the cost model $dense"
   else
     fail "$2 ranks: rank 0 sends $sent bytes a step, by the cost model $dense, from $3 to $4"
@@ -113,11 +116,12 @@ for n in 2 4; do
   step=(--layers 2 --batch-size $((pairs / n + 1)) --accumulate "$n" -v)
   by_ranks "$n" "$n-traffic.model" ./lightgcn "${base[@]}" "${step[@]}" || true
   row=$((8 * 64 * (n - 1) / n))
-  sends "$n-traffic.model" "$n" "$((row * items * 3))" "$((row * items * 5))"
+  sends "$n-traffic.model" "$n" "$((row * items * 3))" "$((row * items * 5))" 45
   by_ranks "$n" "$n-whole.model" ./lightgcn --config whole.toml "${base[@]}" "${step[@]}" || true
-  sends "$n-whole.model" "$n" "$((row * (users + items)))" "$((row * (users + items)))"
-  if near "$(recall "$n-whole.model")" "$(recall "$n-traffic.model")" 0.002; then
-    pass "$n ranks have the same Recall@20 with whole tables"
+  sends "$n-whole.model" "$n" "$((row * (users + items)))" "$((row * (users + items)))" 90
+  # Products of layers read 16 bits there.
+  if near "$(recall "$n-whole.model")" "$(recall "$n-traffic.model")" 0.01; then
+    pass "$n ranks have about the same Recall@20 with whole tables"
   else
     fail "$n ranks have Recall@20 $(recall "$n-traffic.model"), with whole tables $(recall "$n-whole.model")"
   fi
@@ -135,15 +139,15 @@ while peak="$(sed -n 's/^VmHWM:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$!/status" 2>/de
 done
 wait "$!"
 END
-wide=(train shop.dataset --epochs 1 --no-ranking --json --dimension 1024 --batch-size 256)
+wide=(train shop.dataset --epochs 1 --no-ranking --json --dimension 256 --batch-size 1024)
 # The peak of the last of four ranks, with further options.
 peak() {
   rm -f peak.3
   by_ranks 4 "$1" bash peak.sh ./lightgcn "${@:2}" "${wide[@]}" || true
-  cat peak.3
+  cat peak.3 2>/dev/null || true
 }
-split="$(peak split-wide.model)" whole="$(peak whole-wide.model --config whole.toml)" less=$((users * 3 / 4 * 4 * 3))
-if [ "${split:-0}" -gt 0 ] && [ $((whole - split)) -ge "$less" ]; then
+split="$(peak split-wide.model)" whole="$(peak whole-wide.model --config whole.toml)" less=$((users * 3 / 4 * 3))
+if [ "${split:-0}" -gt 0 ] && [ $((${whole:-0} - split)) -ge "$less" ]; then
   pass "rank 3 of 4 has a peak of $split KiB, with whole tables $whole KiB: less by more than $less"
 else
   fail "rank 3 of 4 has a peak of $split KiB, with whole tables $whole KiB: not less by $less"

@@ -56,7 +56,8 @@ pub struct TrainConfig {
     /// to rounding, several times faster. Default: true.
     pub fused: bool,
     /// Whether fused steps round layers to 16 bits when they multiply the whole graph, which is faster from
-    /// two layers on. Embeddings and gradients keep 32 bits. Default: false.
+    /// two layers on. Embeddings and gradients keep 32 bits. Several ranks have whole tables then.
+    /// Default: false.
     pub bf16_layers: bool,
     /// Pairs per step and worker. Default: 2048.
     pub batch_size: usize,
