@@ -75,6 +75,18 @@ fn cut(mut bytes: &[u8], counts: &[Count]) -> Vec<Vec<u8>> {
     counts.iter().map(part).collect()
 }
 
+/// The bytes with memory of their own even if there are none: the address of an empty vector is 1, which is
+/// `MPI_IN_PLACE` to Open MPI.
+fn allocated(mut bytes: Vec<u8>) -> Vec<u8> {
+    bytes.reserve(1);
+    bytes
+}
+
+/// Room for messages of these lengths.
+fn room(counts: &[Count]) -> Vec<u8> {
+    allocated(vec![0; counts.iter().map(|&n| n as usize).sum()])
+}
+
 // rsmpi leaves MPI's default in place, by which an error or a lost rank ends the whole job.
 impl Ranks for MpiRanks {
     fn rank(&self) -> usize {
@@ -90,10 +102,10 @@ impl Ranks for MpiRanks {
         let counts: Vec<Count> = outgoing.iter().map(|message| count(message)).collect();
         let mut incoming: Vec<Count> = vec![0; counts.len()];
         world.all_to_all_into(&counts[..], &mut incoming[..]);
-        let sent = outgoing.concat();
+        let sent = allocated(outgoing.concat());
         let sent = Partition::new(&sent[..], &counts[..], starts(&counts));
         let from = starts(&incoming);
-        let mut received = vec![0u8; incoming.iter().map(|&n| n as usize).sum()];
+        let mut received = room(&incoming);
         let mut parts = PartitionMut::new(&mut received[..], &incoming[..], from);
         world.all_to_all_varcount_into(&sent, &mut parts);
         cut(&received, &incoming)
@@ -102,9 +114,10 @@ impl Ranks for MpiRanks {
     fn gather(&self, own: Vec<u8>) -> Vec<Vec<u8>> {
         let world = self.world();
         let mut counts: Vec<Count> = vec![0; self.size()];
+        let own = allocated(own);
         world.all_gather_into(&count(&own), &mut counts[..]);
         let from = starts(&counts);
-        let mut received = vec![0u8; counts.iter().map(|&n| n as usize).sum()];
+        let mut received = room(&counts);
         let mut parts = PartitionMut::new(&mut received[..], &counts[..], from);
         world.all_gather_varcount_into(&own[..], &mut parts);
         cut(&received, &counts)
