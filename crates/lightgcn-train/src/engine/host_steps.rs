@@ -139,9 +139,9 @@ impl<B: TrainingBackend> StepEngine<B, Tensor<B, 2>, Tensor<B, 2>> for HostSteps
             loss_gradient(embeddings, (&nodes, n_users), batch, thresholds);
         let gradient = self.at_table(gradient, &indices, n_users);
         let step = StepResult { loss, gradient };
-        match self.l2 > 0.0 {
-            true => self.add_l2(step, table, &indices, (repeats, n_users, n_pairs)),
-            false => step,
+        match repeats.filter(|_| self.l2 > 0.0) {
+            Some(repeats) => self.add_l2(step, table, &indices, (repeats, n_users, n_pairs)),
+            None => step,
         }
     }
 }

@@ -4,8 +4,6 @@ use crate::TrainError;
 use crate::engine::propagation::Propagation;
 use crate::engine::step::StepContext;
 use crate::ranks::Shards;
-use burn::tensor::Tensor;
-use burn::tensor::backend::Backend;
 use lightgcn_kernels::TrainingBackend;
 use lightgcn_nn::{EmbeddingModel, ForwardMode, Graphs};
 use std::sync::Arc;
@@ -70,14 +68,4 @@ fn of_users_and_items<B: TrainingBackend, M: EmbeddingModel<B>>(
     let n_rows = model.n_users() + model.n_items();
     table.truncate(table.len() / model.n_nodes() * n_rows);
     Ok(table)
-}
-
-/// The numbers of a tensor.
-///
-/// # Panics
-/// If its device has failed.
-pub(crate) fn host<B: Backend, const D: usize>(tensor: Tensor<B, D>) -> Vec<f32> {
-    let data = tensor.into_data().convert::<f32>();
-    data.into_vec::<f32>()
-        .unwrap_or_else(|error| panic!("a float table is not f32: {error:?}"))
 }

@@ -11,6 +11,7 @@ pub(crate) mod choose;
 pub(crate) mod clip;
 mod device;
 mod guard;
+pub(crate) mod host;
 mod host_steps;
 pub(crate) mod host_tables;
 mod linear;

@@ -19,6 +19,7 @@ pub(super) struct Planner {
     loss: LossConfig,
     seed: u64,
     weighted: bool,
+    has_l2: bool,
     sampler: Arc<BatchSampler>,
     /// Each item's popularity correction; empty without correction.
     corrections: Vec<f32>,
@@ -37,8 +38,8 @@ pub(super) struct Plan {
     pub(super) n_users: usize,
     /// Of the whole batch, whoever their users are.
     pub(super) n_pairs: usize,
-    /// How often the batch reads each of its nodes. Shared negatives do not count.
-    pub(super) repeats: Vec<f32>,
+    /// How often the batch reads each of its nodes, if there is an L2 penalty. Shared negatives do not count.
+    pub(super) repeats: Option<Vec<f32>>,
     pub(super) batch: Batch,
 }
 
@@ -106,6 +107,7 @@ impl Planner {
             loss,
             seed: config.seed,
             weighted: config.positives == PositiveSet::AllPairs,
+            has_l2: config.l2 > 0.0,
             sampler: Arc::clone(sampler),
             users,
             n_nodes,
@@ -129,7 +131,7 @@ impl Planner {
                 Batch::Softmax(config, self.softmax_batch(&config, &pairs, &rows))
             }
         };
-        let repeats = repeats(&pairs, &rows);
+        let repeats = self.has_l2.then(|| repeats(&pairs, &rows));
         rows.forget(&pairs.nodes);
         self.pool().push(rows);
         Plan {

@@ -4,7 +4,7 @@
 //! these users; at the rows of items it is this rank's share of a sum over all users. The shares are
 //! added after each product, in the order of the ranks.
 
-use crate::engine::host_tables::host;
+use crate::engine::host::host;
 use crate::ranks::Shards;
 use burn::tensor::{Tensor, TensorData};
 use lightgcn_kernels::{

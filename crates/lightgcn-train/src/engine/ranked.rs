@@ -5,7 +5,7 @@
 //! that no rank touched are not sent.
 
 use crate::engine::choose::ModelEngine;
-use crate::engine::host_tables::host;
+use crate::engine::host::host;
 use crate::engine::step::{Shard, StepResult};
 use crate::ranks::{Ranks, Traffic, own_part, sum_rows};
 use crate::{LossConfig, TrainConfig, TrainError};

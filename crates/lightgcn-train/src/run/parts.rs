@@ -1,6 +1,6 @@
 //! Parts of models whose tables are split among ranks by user, and the whole models that are saved.
 
-use crate::engine::host_tables::host;
+use crate::engine::host::host;
 use crate::ranks::Shards;
 use burn::optim::Optimizer;
 use burn::optim::adaptor::OptimizerAdaptor;

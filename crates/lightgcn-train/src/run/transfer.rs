@@ -1,6 +1,6 @@
 //! Transfers the parameters of an earlier model to a new one.
 
-use crate::engine::host_tables::host;
+use crate::engine::host::host;
 use crate::run::checkpoint::Checkpoint;
 use crate::run::job::FitJob;
 use crate::run::parts::{AdamRecord, Moments, change_moments};
