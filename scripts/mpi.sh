@@ -15,10 +15,10 @@ fi
 if [ $# -gt 0 ]; then
   lightgcn="$(realpath "$1")"
 else
-  # In a folder of its own, since bindgen adds features to shared crates: burn is built again, without GPUs.
-  target="${CARGO_TARGET_DIR:-$PWD/target}/mpi"
-  CARGO_TARGET_DIR="$target" cargo build --locked -p lightgcn-cli --features mpi
-  lightgcn="$target/debug/lightgcn"
+  # With the features and so the dependencies of the tests: a build of its own would compile burn again. Any test of the
+  # command brings the command.
+  cargo test --workspace --features wgpu,object-store,otlp,mpi --locked --no-run --test same_bytes
+  lightgcn="$(realpath "${CARGO_TARGET_DIR:-target}/debug/lightgcn")"
 fi
 
 failed=0
